@@ -1,0 +1,418 @@
+"""What a plugin may use of mmspec: the contracts, and nothing that imports torch.
+
+A plugin is a frozen attrs class, registered under the entry-point group `mmspec.<kind>`:
+
+    @attrs.frozen(kw_only=True)
+    class Dropout2(Fusion):
+        '''One line that `mmspec plugins list` prints.'''
+
+        p: float = option("probability of a zero", default=0.5)
+
+        def build(self, shapes):
+            from mypackage.torch_side import Dropout2Unit
+            return Dropout2Unit(self.p)
+
+Its fields are the options a spec may set, its building method makes the working object. Modules that
+define plugins are imported to check specs, so they must not import torch at the top; working objects
+live in modules that do. Their base classes (`Strategy`, `FusionUnit`, `StreamingMetric`, …) can be
+imported from here as well: the names are looked up in `mmspec.plugins.working` on first use.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import attrs
+import numpy as np
+
+from mmspec.errors import DataError, Problem
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from mmspec.plugins.working import (
+        Augmentation,
+        EpochSchedule,
+        FusionUnit,
+        MultiModalNetwork,
+        ObjectiveTerms,
+        SplitMetric,
+        Strategy,
+        StreamingMetric,
+        TrainingMetric,
+    )
+
+_WORKING = (
+    "Augmentation", "Batch", "Decision", "EpochSchedule", "Evaluation", "FusionOutput", "FusionUnit",
+    "GatedFusionUnit", "HorizontalFlip", "MultiModalNetwork", "NetworkOutput", "ObjectiveTerms",
+    "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric", "TrainingMetric",
+    "load_torchvision",
+)  # fmt: skip
+
+__all__ = [  # noqa: PLE0604
+    "ArraySource", "Backbone", "Balancing", "Cut", "DataError", "DataInfo", "Dataset", "Figure", "Fusion",
+    "Launcher", "Metric", "Mistake", "ModalityInfo", "Objective", "Optimizer", "Outline", "Plugin",
+    "Problem", "Role", "Schedule", "Source", "Tracker", "TrackerSession", "at_least", "between", "one_of",
+    "option", *_WORKING,
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _WORKING:
+        from mmspec.plugins import working
+
+        return getattr(working, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+# ---------------------------------------------------------------- options
+
+
+def option(help: str, **kwargs: Any) -> Any:  # noqa: A002 - reads as the option's help
+    """A field of a plugin: an option with its `help`; other arguments go to `attrs.field`.
+
+    Types that TOML can write: bool, int, float, str, Path, Literal, tuple[T, ...], dict[str, T],
+    T | None, and attrs classes for tables. A field without default must be given in the spec.
+    A validator raises ValueError with a message that ends the sentence "alpha …", e.g. "must be above 0".
+    """
+    return attrs.field(metadata={"help": help}, **kwargs)
+
+
+Validator = Callable[[Any, Any, Any], None]
+
+
+def at_least(low: float) -> Validator:
+    """A validator for numbers that may not be smaller than `low`."""
+
+    def validate(_: object, __: object, value: float) -> None:
+        if value < low:
+            raise ValueError(f"must be {low} or above, not {value!r}")
+
+    return validate
+
+
+def between(low: float, high: float) -> Validator:
+    """A validator for numbers in [low, high]."""
+
+    def validate(_: object, __: object, value: float) -> None:
+        if not low <= value <= high:
+            raise ValueError(f"must be between {low} and {high}, not {value!r}")
+
+    return validate
+
+
+def one_of(*allowed: object) -> Validator:
+    """A validator for values out of a short list."""
+
+    def validate(_: object, __: object, value: object) -> None:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+
+    return validate
+
+
+# ---------------------------------------------------------------- what plugins are told, and answer
+
+Role = Literal["train", "validation", "test"]
+
+
+@attrs.frozen
+class ModalityInfo:
+    """What one modality's samples are: `shape` (C, *space) and how a raw value x is normalised.
+
+    The network sees (x * scale - mean) / std, per channel.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str = "uint8"
+    scale: float = 1 / 255
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+
+
+@attrs.frozen
+class DataInfo:
+    """What a dataset offers, known without reading it.
+
+    `splits` gives each split its role: nothing is ever selected on role "test", and no sample may be in
+    splits of two roles. `groups` names the groupings (subject, object) that `[split] group_by` can use.
+    """
+
+    modalities: Mapping[str, ModalityInfo]
+    classes: tuple[str, ...]
+    splits: Mapping[str, Role]
+    groups: tuple[str, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Outline:
+    """What a spec as a whole says, told to each plugin so that it can refuse what does not fit."""
+
+    modalities: tuple[str, ...]
+    stages: Mapping[str, tuple[str, ...]]
+    data: DataInfo | None
+    splits: Mapping[str, Role]
+    fusion: type[Fusion] | None
+    metric_names: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class Mistake:
+    """A plugin's answer to an `Outline` it does not fit: which `option` (None: the plugin itself) and why."""
+
+    what: str
+    option: str | None = None
+    hint: str | None = None
+
+
+@attrs.frozen
+class Plugin(ABC):
+    """What all plugins share."""
+
+    kind: ClassVar[str]
+
+    def mistakes(self, outline: Outline) -> Iterable[Mistake]:
+        """What in the rest of the spec this plugin cannot work with. Called without torch, before any data."""
+        return ()
+
+
+# ---------------------------------------------------------------- dataset
+
+
+class Source(ABC):
+    """One split, opened for reading: `ids`, `targets` and `groups` have one entry a sample.
+
+    A source must survive pickling, since reading processes get their own.
+    """
+
+    ids: np.ndarray
+    targets: np.ndarray
+    groups: Mapping[str, np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    @abstractmethod
+    def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
+        """The raw samples of one modality at `indices`: (len(indices), *shape), in the modality's dtype."""
+
+
+@attrs.define(eq=False)
+class ArraySource(Source):
+    """A split whose modalities are arrays (N, *shape), in memory or memory-mapped."""
+
+    arrays: Mapping[str, np.ndarray]
+    targets: np.ndarray
+    ids: np.ndarray
+    groups: Mapping[str, np.ndarray] = attrs.field(factory=dict)
+
+    def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
+        """The rows of the modality's array."""
+        return self.arrays[modality][indices]
+
+
+class Dataset(Plugin):
+    """Opens samples in their official on-disk format."""
+
+    kind = "dataset"
+
+    @abstractmethod
+    def describe(self) -> DataInfo:
+        """Modalities, classes and splits; must not read data."""
+
+    @abstractmethod
+    def open(self, modalities: Sequence[str]) -> Mapping[str, Source]:
+        """One source for each split, able to read these modalities.
+
+        Raises:
+            DataError: data are missing or damaged.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """A hash that changes whenever a sample, target or split could have changed."""
+
+    def check(self) -> Sequence[Problem]:
+        """What is missing or damaged on disk, and where to get it. Cheap; empty when all is there."""
+        return ()
+
+    def write_sample(self, root: Path) -> Dataset:
+        """Write a small stand-in in the official format under `root`; return the plugin that reads it.
+
+        A dataset that needs no files returns itself.
+        """
+        del root
+        return self
+
+    def augmentations(self, modality: str) -> Sequence[Augmentation]:
+        """What is done to training batches of this modality, in order, on the device."""
+        del modality
+        return ()
+
+
+# ---------------------------------------------------------------- network
+
+
+@attrs.frozen(eq=False)
+class Cut:
+    """A network cut into stages: the output of one is the input of the next, `pool` ends in (N, features)."""
+
+    stages: Mapping[str, nn.Module]
+    pool: nn.Module
+
+
+class Backbone(Plugin):
+    """A network for one modality, cut into named stages."""
+
+    kind = "backbone"
+
+    @abstractmethod
+    def stage_names(self) -> tuple[str, ...]:
+        """The stages in order; known without building anything."""
+
+    @abstractmethod
+    def build(self, shape: tuple[int, ...]) -> Cut:
+        """The network for samples of `shape` (C, *space), freshly initialised from torch's random state.
+
+        Sizes inside are not declared: the pass on the meta device finds them.
+        """
+
+
+class Fusion(Plugin):
+    """Units placed after stages, through which the branches see each other.
+
+    Capability "gates": its units are `GatedFusionUnit`s, so their gates can be replaced by running
+    averages and their squeezes by given values.
+    """
+
+    kind = "fusion"
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+
+    @abstractmethod
+    def build(self, shapes: Sequence[tuple[int, ...]]) -> FusionUnit:
+        """One unit for feature maps of these shapes (C_m, *space_m), one for each modality in order."""
+
+
+# ---------------------------------------------------------------- training
+
+
+class Balancing(Plugin):
+    """A strategy that balances how the branches learn."""
+
+    kind = "balancing"
+    #: Capabilities the fusion must have.
+    requires: ClassVar[frozenset[str]] = frozenset()
+    min_modalities: ClassVar[int] = 1
+
+    @abstractmethod
+    def build(self, network: MultiModalNetwork, seed: int) -> Strategy:
+        """The working strategy for this network; what it draws must be keyed by `seed` and the step."""
+
+
+class Objective(Plugin):
+    """The loss, in named terms."""
+
+    kind = "objective"
+
+    @abstractmethod
+    def build(self) -> ObjectiveTerms:
+        """A callable (output, batch) -> {name: scalar}; one term for each modality, named like it."""
+
+
+class Optimizer(Plugin):
+    """A torch optimizer."""
+
+    kind = "optimizer"
+
+    @abstractmethod
+    def build(self, groups: Sequence[Mapping[str, Any]]) -> torch.optim.Optimizer:
+        """The optimizer over these groups: each has `params` and `lr_scale`; lr of a group is lr * lr_scale."""
+
+
+class Schedule(Plugin):
+    """A learning-rate schedule."""
+
+    kind = "schedule"
+
+    @abstractmethod
+    def build(self, optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> EpochSchedule:
+        """The working schedule; ratios between groups must survive every step of it."""
+
+
+class Metric(Plugin):
+    """Something measured: over a split, with extra passes over a split, or during training."""
+
+    kind = "metric"
+
+    @abstractmethod
+    def build(self, network: MultiModalNetwork) -> StreamingMetric | SplitMetric | TrainingMetric:
+        """The working metric."""
+
+
+# ---------------------------------------------------------------- around a run
+
+
+class TrackerSession(ABC):
+    """One run as seen by one tracker. No method may raise or block for more than seconds."""
+
+    @abstractmethod
+    def log(self, values: Mapping[str, float], step: int) -> None:
+        """One row of metrics at a global step; steps never go backwards."""
+
+    @abstractmethod
+    def finish(
+        self, status: Literal["finished", "failed", "interrupted"], values: Mapping[str, float]
+    ) -> None:
+        """The end: final metrics by name."""
+
+    def picture(self, name: str, svg: str) -> None:
+        """A picture, as SVG text (the training graph)."""
+
+
+class Tracker(Plugin):
+    """Mirrors the records of runs to a service."""
+
+    kind = "tracker"
+
+    @abstractmethod
+    def start(
+        self,
+        *,
+        experiment: str,
+        run_id: str,
+        label: str,
+        config: Mapping[str, Any],
+        folder: Path,
+        say: Callable[[str], None],
+    ) -> TrackerSession:
+        """Begin (or, after a kill, go on with) a run. `folder` is the tracker's own; `say` tells the user a line."""
+
+
+class Launcher(Plugin):
+    """Where runs execute: each is one idempotent process, `command + [folder of the run]`."""
+
+    kind = "launcher"
+
+    @abstractmethod
+    def launch(
+        self,
+        commands: Mapping[str, Sequence[str]],
+        *,
+        jobs: int,
+        changed: Callable[[str, Literal["started", "retried", "finished", "failed", "interrupted"]], None],
+    ) -> Mapping[str, int]:
+        """Run these commands, by run id, `jobs` at a time; the exit status of each. `changed` hears of each change."""
+
+
+class Figure(Plugin):
+    """A picture in a report."""
+
+    kind = "figure"
+
+    @abstractmethod
+    def draw(self, groups: Mapping[str, Sequence[Any]], axes: Any) -> None:
+        """Draw on matplotlib `axes` from run records, grouped by row label in the report's order."""

@@ -1,0 +1,82 @@
+"""Augmentation of whole batches on the device, keyed by (seed, epoch, sample).
+
+What happens to a sample depends on these three and on the name of the stream it draws from, never on who
+read it or in which batch. Modalities that name the same stream are transformed together.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from zlib import crc32
+
+import attrs
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """The finaliser of SplitMix64 (Steele et al. 2014): 64 bits in, 64 well-mixed bits out."""
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def keyed_uniform(seed: int, epoch: int, samples: np.ndarray, stream: str) -> np.ndarray:
+    """One number in [0, 1) for each sample: a pure function of the arguments. (N,) float64."""
+    x = np.asarray(samples).astype(np.uint64)
+    with np.errstate(over="ignore"):
+        for word in (seed, epoch, crc32(stream.encode())):
+            x = _mix(x + np.uint64((word * _GOLDEN + _GOLDEN) % 2**64))
+    return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+@attrs.frozen(kw_only=True)
+class Augmentation(ABC):
+    """A transform of raw batches (N, C, *space). `stream`: same name, same draws."""
+
+    stream: str
+
+    @abstractmethod
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """The transformed batch, of the same dtype; `samples` (N,) are positions in the split."""
+
+
+@attrs.frozen(kw_only=True)
+class HorizontalFlip(Augmentation):
+    """Mirror the last axis of each sample with probability `p`."""
+
+    p: float = 0.5
+
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        flip = torch.from_numpy(keyed_uniform(seed, epoch, samples, f"{self.stream}/flip") < self.p)
+        flip = flip.to(batch.device, non_blocking=True).view(-1, *[1] * (batch.ndim - 1))
+        return torch.where(flip, batch.flip(-1), batch)
+
+
+@attrs.frozen(kw_only=True)
+class RandomShift(Augmentation):
+    """Move each image by up to `pixels` along its last two axes; what comes in has value `fill`."""
+
+    pixels: int
+    fill: int = 0
+
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        n, (height, width) = self.pixels, batch.shape[-2:]
+        padded = F.pad(batch, (n, n, n, n), value=self.fill)
+        rows = self._starts("y", seed, epoch, samples, batch.device) + torch.arange(
+            height, device=batch.device
+        )
+        columns = self._starts("x", seed, epoch, samples, batch.device) + torch.arange(
+            width, device=batch.device
+        )
+        lead = padded.movedim(0, -3)  # (…, N, H, W): one gather for all samples
+        samples_axis = torch.arange(len(batch), device=batch.device)[:, None, None]
+        return lead[..., samples_axis, rows[:, :, None], columns[:, None, :]].movedim(-3, 0)
+
+    def _starts(self, axis: str, seed: int, epoch: int, samples: np.ndarray, device: torch.device) -> Tensor:
+        uniform = keyed_uniform(seed, epoch, samples, f"{self.stream}/{axis}")
+        return torch.from_numpy((uniform * (2 * self.pixels + 1)).astype(np.int64)).to(device)[:, None]

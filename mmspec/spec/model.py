@@ -1,0 +1,167 @@
+"""The spec as typed records: what the TOML of one experiment may say, key by key.
+
+A record here is a table of the spec; its fields are the table's keys. The help of a field (`metadata`)
+is what `mmspec schema` and the reference print. Options of a plugin stay untyped in `Use` until the
+plugin that is named there types them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+#: The version of the spec language this mmspec speaks.
+LANGUAGE = 1
+
+
+def key(help: str, **kwargs: Any) -> Any:  # noqa: A002 - reads as the field's help
+    """A field of a spec table with its help text."""
+    return attrs.field(metadata={"help": help}, **kwargs)
+
+
+def positive(_: object, __: object, value: float) -> None:
+    """Accept only numbers above zero."""
+    if value <= 0:
+        raise ValueError(f"must be above 0, not {value!r}")
+
+
+def not_negative(_: object, __: object, value: float) -> None:
+    """Accept only zero and above."""
+    if value < 0:
+        raise ValueError(f"must be 0 or above, not {value!r}")
+
+
+@attrs.frozen
+class Use:
+    """A plugin by name, with the options that stand beside `use`."""
+
+    use: str
+    options: dict[str, Any] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Modality:
+    """`[modalities.NAME]`: one branch of the network."""
+
+    backbone: Use = key("the network of this branch")
+
+
+@attrs.frozen(kw_only=True)
+class Split:
+    """`[split]`: a validation set taken from the training set."""
+
+    fraction: float = key("share of the training samples that become validation", validator=positive)
+    seed: int = key("which samples: the same seed gives the same split", default=0, validator=not_negative)
+    group_by: str | None = key("keep samples of one group (subject, object) on one side", default=None)
+    stratify: bool = key("keep the shares of the classes", default=True)
+
+
+@attrs.frozen(kw_only=True)
+class Fusion(Use):
+    """`[fusion]`: units between stages of the branches."""
+
+    at: tuple[str | dict[str, str], ...] = key(
+        "stages after which a unit stands: a stage's name, or {modality = stage} where names differ"
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Group:
+    """One learning-rate group of the optimizer."""
+
+    match: str = key("shell pattern over parameter names, e.g. branches.rgb.*")
+    lr_scale: float = key("this group's learning rate, relative to lr", default=1.0, validator=not_negative)
+
+
+@attrs.frozen(kw_only=True)
+class Optimizer(Use):
+    """`[optimizer]`: the optimizer and its learning-rate groups; what no group names has scale 1."""
+
+    groups: tuple[Group, ...] = key("learning-rate groups; none may overlap", default=())
+
+
+@attrs.frozen(kw_only=True)
+class Stop:
+    """`train.stop`: end training early once a metric has been good for some epochs."""
+
+    metric: str = key("e.g. train/accuracy; never a test metric")
+    reaches: float = key("the value that counts as reached")
+    epochs: int = key("in how many epochs it must have been reached", default=1, validator=positive)
+
+
+@attrs.frozen(kw_only=True)
+class Train:
+    """`[train]`: how long, how large, and on what."""
+
+    epochs: int = key("passes over the training set", validator=positive)
+    batch_size: int = key("samples a step", default=32, validator=positive)
+    eval_batch_size: int | None = key("samples a step when evaluating; batch_size if absent", default=None)
+    precision: Literal["float32", "float64", "bf16"] = key("arithmetic of the network", default="float32")
+    device: Literal["auto", "cpu", "cuda"] = key("auto: cuda where there is one", default="auto")
+    channels_last: bool | None = key("memory layout of images; absent: where it is faster", default=None)
+    threads: int | None = key("CPU threads of a run; absent: the cores it is given", default=None)
+    workers: int = key(
+        "processes that read samples; results do not depend on it", default=0, validator=not_negative
+    )
+    packed: bool = key("read from a packed copy of the data, made when absent", default=False)
+    log_every: int = key("steps between two rows of step metrics", default=10, validator=positive)
+    checkpoint_every: int | None = key("steps between checkpoints, beside the one each epoch", default=None)
+    stop: Stop | None = key("end early", default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Select:
+    """`[select]`: which checkpoint is the model. Absent: the last. Never chosen on a test split."""
+
+    metric: str = key("e.g. val/accuracy")
+    mode: Literal["max", "min"] = key("whether larger or smaller is better", default="max")
+
+
+@attrs.frozen(kw_only=True)
+class Evaluate:
+    """`[evaluate]`: what is measured."""
+
+    metrics: tuple[Use, ...] = key("metrics by name, or {use = name, options}", default=(Use("accuracy"),))
+    splits: tuple[str, ...] | None = key(
+        "splits that are evaluated; absent: all of the dataset", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
+class InitFrom:
+    """`init_from`: start from the weights of an earlier stage."""
+
+    stage: str = key("name of an earlier stage")
+    include: tuple[str, ...] = key("shell patterns over parameter names", default=("*",))
+    exclude: tuple[str, ...] = key("shell patterns over parameter names", default=())
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """What one stage of an experiment does: all that decides its numbers, but the seed."""
+
+    dataset: Use = key("where the samples come from")
+    split: Split | None = key("validation taken from training; absent: the dataset's own", default=None)
+    modalities: dict[str, Modality] = key("the branches, in this order")
+    fusion: Fusion | None = key("units between the branches", default=None)
+    balancing: Use = key("the balancing strategy", default=Use("none"))
+    objective: Use = key("the loss", default=Use("cross_entropy"))
+    optimizer: Optimizer = key("the optimizer")
+    schedule: Use = key("the learning-rate schedule", default=Use("constant"))
+    train: Train = key("how long, how large, on what")
+    select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
+    evaluate: Evaluate = key("what is measured", factory=Evaluate)
+    init_from: InitFrom | None = key("start from an earlier stage's weights", default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Header:
+    """The keys of a spec that stand above its stages."""
+
+    mmspec: int = key("version of the spec language")
+    name: str = key("name of the experiment and of its folder of runs")
+    description: str = key("one or two sentences for a reader", default="")
+    seeds: tuple[int, ...] = key("one run each", default=(0,))
+    track: tuple[Use, ...] = key("trackers that mirror the records", default=())
+    launch: Use = key("where runs execute", default=Use("local"))
