@@ -4,6 +4,7 @@
     ├── UserError            the user's mistake; exit code 2
     │   ├── SpecError        a spec, or an override, says something wrong
     │   ├── PluginError      a plugin is unknown, ambiguous or cannot be loaded
+    │   ├── GraphError       plugins do not fit together: shapes, parameters, capabilities
     │   ├── DataError        data are missing, damaged or not what the spec says
     │   ├── RecordError      a run directory is not what it should be, or is in use
     │   └── ReportError      a report definition says something wrong
@@ -84,6 +85,10 @@ class SpecError(UserError):
 
 class PluginError(UserError):
     """A plugin is unknown, ambiguous, or cannot be loaded."""
+
+
+class GraphError(UserError):
+    """Plugins do not fit together: shapes, parameter names, capabilities."""
 
 
 class DataError(UserError):

@@ -93,10 +93,21 @@ class NetworkOutput:
 class MultiModalNetwork(Protocol):
     """What strategies and metrics see of the network that the engine built."""
 
-    modalities: tuple[str, ...]
-    classes: int
-    feature_sizes: Mapping[str, int]
-    units: Mapping[str, FusionUnit]
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """The branches' names, in order."""
+
+    @property
+    def classes(self) -> int:
+        """K, the number of logits."""
+
+    @property
+    def feature_sizes(self) -> Mapping[str, int]:
+        """F_m, the width of each branch's pooled features."""
+
+    @property
+    def units(self) -> Mapping[str, FusionUnit]:
+        """The fusion units by name, in the order in which they run."""
 
     def branch_parameters(self, modality: str) -> list[nn.Parameter]:
         """θ_m: the branch's own parameters, its classifier included."""
@@ -204,8 +215,13 @@ class StreamingMetric(nn.Module, ABC):
 class Evaluation(Protocol):
     """Passes over splits of the trained network, in evaluation mode and without gradients."""
 
-    network: MultiModalNetwork
-    train_split: str
+    @property
+    def network(self) -> MultiModalNetwork:
+        """The trained network."""
+
+    @property
+    def train_split(self) -> str:
+        """The name of the training split."""
 
     def passes(
         self, split: str, squeezes: Mapping[str, Sequence[Tensor | None]] | None = None

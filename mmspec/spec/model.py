@@ -124,7 +124,10 @@ class Evaluate:
 
     metrics: tuple[Use, ...] = key("metrics by name, or {use = name, options}", default=(Use("accuracy"),))
     splits: tuple[str, ...] | None = key(
-        "splits that are evaluated; absent: all of the dataset", default=None
+        "splits measured at the end, on the selected checkpoint; absent: all", default=None
+    )
+    each_epoch: tuple[str, ...] | None = key(
+        "splits measured after each epoch; absent: those of validation", default=None
     )
 
 

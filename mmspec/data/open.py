@@ -1,0 +1,30 @@
+"""From a plan to its splits, checked."""
+
+from __future__ import annotations
+
+from mmspec.data.packing import open_packed
+from mmspec.data.splits import check_roles, with_validation
+from mmspec.errors import DataError
+from mmspec.plugins.api import Source
+from mmspec.plugins.plan import StagePlan
+
+
+def open_splits(plan: StagePlan) -> dict[str, Source]:
+    """The sources of all splits of a stage, `[split]` applied, roles disjoint.
+
+    Raises:
+        DataError: data are missing, damaged, empty, or a sample is in two roles.
+    """
+    problems = plan.dataset.check()
+    if problems:
+        raise DataError(problems)
+    modalities = tuple(plan.backbones)
+    opened = (
+        open_packed(plan.dataset, modalities) if plan.spec.train.packed else plan.dataset.open(modalities)
+    )
+    sources = with_validation(opened, plan.spec.split)
+    for name, source in sources.items():
+        if not len(source):
+            raise DataError(f"split {name!r} of dataset {plan.spec.dataset.use!r} has no samples")
+    check_roles(sources, plan.splits)
+    return sources

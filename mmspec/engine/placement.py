@@ -1,0 +1,55 @@
+"""Device, number format and memory layout of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from mmspec.data.loader import Placement
+from mmspec.errors import GraphError
+from mmspec.spec.model import Train
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+Autocast = Callable[[], AbstractContextManager[object]]
+
+
+def place_for(train: Train) -> Placement:
+    """Where a stage with these settings runs.
+
+    Raises:
+        GraphError: the device is not there.
+    """
+    there = torch.cuda.is_available()
+    if train.device == "cuda" and not there:
+        raise GraphError(
+            'train.device = "cuda", but torch sees no CUDA device', hint='"auto" takes the CPU then'
+        )
+    device = torch.device("cuda" if there and train.device != "cpu" else "cpu")
+    layout = train.channels_last
+    if layout is None:  # measured in benchmarks/layout.py
+        layout = train.precision == "bf16"
+    return Placement(device, torch.float64 if train.precision == "float64" else torch.float32, layout)
+
+
+def autocast(place: Placement, precision: str) -> Autocast:
+    """The context of a forward: bf16 where it is safe with `precision = "bf16"`, else nothing."""
+    if precision == "bf16":
+        return partial(torch.autocast, place.device.type, dtype=torch.bfloat16)
+    return nullcontext
+
+
+def put(module: ModuleT, place: Placement) -> ModuleT:
+    """Move a module; its parameters take the place's dtype, its buffers where they had the parameters'."""
+    before = {parameter.dtype for parameter in module.parameters()}
+    module.to(place.device)
+    for tensor in (*module.parameters(), *module.buffers()):
+        if tensor.dtype in before and tensor.is_floating_point():
+            tensor.data = tensor.data.to(place.dtype)
+    if place.channels_last:
+        module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module

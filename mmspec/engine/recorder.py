@@ -1,0 +1,62 @@
+"""What the engine tells the world while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, Protocol
+
+from mmspec.graph import Graph
+
+
+class Recorder(Protocol):
+    """Where rows, graphs and messages go. `step` counts optimizer steps done in the stage."""
+
+    def row(
+        self,
+        kind: Literal["step", "epoch"],
+        *,
+        stage: str,
+        step: int,
+        epoch: int,
+        values: Mapping[str, float],
+    ) -> None:
+        """Append one row of metrics."""
+
+    def rewind(self, *, stage: str, step: int) -> None:
+        """Drop the rows of `stage` beyond `step`, and all rows of later stages."""
+
+    def graph(self, graph: Graph) -> None:
+        """Keep a stage's training graph."""
+
+    def progress(self, *, stage: str, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """How far the stage is: `step` of `steps` in `epoch` of `epochs`."""
+
+    def say(self, message: str) -> None:
+        """Tell the user a line."""
+
+
+class Silent:
+    """A recorder that keeps nothing: for runs driven from Python."""
+
+    def row(
+        self,
+        kind: Literal["step", "epoch"],
+        *,
+        stage: str,
+        step: int,
+        epoch: int,
+        values: Mapping[str, float],
+    ) -> None:
+        """Nothing."""
+
+    def rewind(self, *, stage: str, step: int) -> None:
+        """Nothing."""
+
+    def graph(self, graph: Graph) -> None:
+        """Nothing."""
+
+    def progress(self, *, stage: str, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """Nothing."""
+
+    def say(self, message: str) -> None:
+        """Nothing."""

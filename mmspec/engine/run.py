@@ -1,0 +1,113 @@
+"""One run: its stages in order, each from where it was left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+
+from mmspec.engine.checkpoint import CheckpointStore, write_whole
+from mmspec.engine.loop import Selected, StageResult, StageRun
+from mmspec.engine.recorder import Recorder
+from mmspec.engine.trainer import Trainer
+from mmspec.errors import GraphError
+from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.spec.model import InitFrom
+
+
+@attrs.frozen
+class RunResult:
+    """What a finished run comes to: `stages` by name; `values` are those of the last."""
+
+    stages: Mapping[str, StageResult]
+
+    @property
+    def values(self) -> Mapping[str, float]:
+        """The final metrics by name."""
+        return list(self.stages.values())[-1].values
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        stages = {name: stage.to_json() for name, stage in self.stages.items()}
+        return {"values": dict(self.values), "stages": stages}
+
+
+def execute_run(
+    plan: RunPlan, recorder: Recorder, checkpoints: Path, *, should_stop: Callable[[], bool] = lambda: False
+) -> RunResult:
+    """Run the stages of a plan in order; finished ones are not run again, one that was cut off goes on.
+
+    Raises:
+        Interrupted: `should_stop` said so; everything is saved.
+        UserError: plugins, data or checkpoints do not fit.
+        RunError: the run failed.
+    """
+    results: dict[str, StageResult] = {}
+    for stage in plan.stages:
+        folder = checkpoints / stage.name
+        result = _read_result(folder)
+        if result is None:
+            result = _run_stage(stage, plan.seed, recorder, checkpoints, should_stop)
+            write_whole(folder / "result.json", json.dumps(result.to_json()).encode())
+        results[stage.name] = result
+    return RunResult(results)
+
+
+def _run_stage(
+    stage: StagePlan, seed: int, recorder: Recorder, checkpoints: Path, should_stop: Callable[[], bool]
+) -> StageResult:
+    if stage.spec.train.threads:
+        torch.set_num_threads(stage.spec.train.threads)
+    if torch.cuda.is_available():
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+    trainer = Trainer(stage, seed)
+    recorder.graph(trainer.graph)
+    if stage.spec.init_from is not None:
+        _initialise(trainer, stage.spec.init_from, checkpoints, recorder)
+    store = CheckpointStore(checkpoints / stage.name, recorder.say)
+    return StageRun(trainer, recorder, store, should_stop).run()
+
+
+def _initialise(trainer: Trainer, init: InitFrom, checkpoints: Path, recorder: Recorder) -> None:
+    """Weights of an earlier stage, as far as names match the patterns; what did not match is said."""
+    folder = checkpoints / init.stage
+    parent = _read_result(folder)
+    assert parent is not None, "stages run in order"
+    weights = CheckpointStore(folder, recorder.say).selected(parent.selected.file)["network"]
+    chosen = {
+        name: value
+        for name, value in weights.items()
+        if any(fnmatchcase(name, p) for p in init.include)
+        and not any(fnmatchcase(name, p) for p in init.exclude)
+    }
+    own = trainer.network.state_dict()
+    wrong = [name for name in chosen if name in own and own[name].shape != chosen[name].shape]
+    if wrong or not chosen.keys() & own.keys():
+        what = f"{wrong[0]} has another shape there" if wrong else "no name matches"
+        hint = (
+            'leave it out, e.g. exclude = ["branches.*.head.*"]'
+            if wrong
+            else f"{init.stage} has: {next(iter(weights))}, …"
+        )
+        raise GraphError(f"stage {trainer.plan.name!r}: init_from {init.stage!r}: {what}", hint=hint)
+    trainer.network.load_state_dict({name: v for name, v in chosen.items() if name in own}, strict=False)
+    fresh, unused = own.keys() - chosen.keys(), chosen.keys() - own.keys()
+    for names, what in ((fresh, "start fresh"), (unused, f"of {init.stage} are not used")):
+        if names:
+            recorder.say(
+                f"{trainer.plan.name}: {len(names)} tensors {what}: {', '.join(sorted(names)[:5])} …"
+            )
+
+
+def _read_result(folder: Path) -> StageResult | None:
+    try:
+        found = json.loads((folder / "result.json").read_text())
+    except FileNotFoundError:
+        return None
+    return StageResult(found["epochs"], found["steps"], Selected(**found["selected"]), found["values"])

@@ -1,0 +1,274 @@
+"""One stage of a run, built: its network, strategy and optimizer, driven step by step.
+
+The loop in `mmspec.engine.loop` and a script or notebook drive the same object:
+
+    trainer = mmspec.load("spec.toml").runs[0].build()
+    for batch in trainer.batches():
+        result = trainer.step(batch)
+    values = trainer.end_epoch()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from mmspec.data.loader import Loader, Placement
+from mmspec.data.open import open_splits
+from mmspec.engine.evaluation import Passes, evaluating
+from mmspec.engine.groups import parameter_groups
+from mmspec.engine.placement import autocast, place_for, put
+from mmspec.graph.graph import Graph, graph_from_shapes
+from mmspec.graph.keyed import keyed_random
+from mmspec.graph.network import FusedNetwork, build_network, infer_shapes
+from mmspec.plugins.api import Metric, Source
+from mmspec.plugins.plan import StagePlan
+from mmspec.plugins.working import (
+    Batch,
+    Decision,
+    NetworkOutput,
+    SplitMetric,
+    Step,
+    StreamingMetric,
+    TrainingMetric,
+)
+
+
+@attrs.frozen(eq=False)
+class StepResult:
+    """What a step did, on the device and detached.
+
+    `loss` (), `terms` {name: ()}, `output` (logits, prediction, features), the `decision` under which the
+    forward ran, and the strategy's `figures` {name: ()} after it.
+    """
+
+    loss: Tensor
+    terms: Mapping[str, Tensor]
+    output: NetworkOutput
+    decision: Decision
+    figures: Mapping[str, Tensor]
+
+
+class Trainer:
+    """A built stage. `epoch` counts from 1; `steps` and `position` (in the epoch) count steps done.
+
+    Args:
+        plan: the stage.
+        seed: the run's seed.
+        sources: opened splits; by default the plan's dataset is opened.
+
+    Raises:
+        GraphError: parts do not fit together.
+        DataError: data are missing or damaged.
+    """
+
+    def __init__(self, plan: StagePlan, seed: int, *, sources: Mapping[str, Source] | None = None) -> None:
+        self.plan, self.seed, train = plan, seed, plan.spec.train
+        shapes = infer_shapes(plan)
+        self.graph: Graph = graph_from_shapes(plan, shapes)
+        self.place: Placement = place_for(train)
+        self.network: FusedNetwork = build_network(plan, shapes, seed)
+        put(self.network, self.place)
+        with keyed_random(seed, "balancing"):
+            self.strategy = put(plan.balancing.build(self.network, seed), self.place)
+        self.objective = plan.objective.build()
+        self.sources = open_splits(plan) if sources is None else sources
+        self.loaders = {name: self._loader(name, source) for name, source in self.sources.items()}
+        self._autocast = autocast(self.place, train.precision)
+
+        groups = parameter_groups(self.named_parameters(), plan.spec.optimizer.groups)
+        self.optimizer = plan.optimizer.build(groups)
+        steps = len(self.loaders["train"])
+        self.schedule = plan.schedule.build(self.optimizer, epochs=train.epochs, steps_per_epoch=steps)
+
+        built = {name: self._build_metric(metric) for name, metric in plan.metrics.items()}
+        self._training = {name: m for name, m in built.items() if isinstance(m, TrainingMetric)}
+        self._streaming = {name: m for name, m in built.items() if isinstance(m, StreamingMetric)}
+        self._by_split = {name: m for name, m in built.items() if isinstance(m, SplitMetric)}
+        self._seen = deepcopy(self._streaming)  # over the training batches of this epoch
+        self._sums: dict[str, Tensor] = {}  # of the losses over this epoch's samples
+        self._samples = 0
+        self.epoch, self.steps, self.position = 1, 0, 0
+
+    # ------------------------------------------------------------ training
+
+    def batches(self) -> Iterator[Batch]:
+        """What is left of this epoch's training batches."""
+        return self.loaders["train"].shuffled(self.epoch, self.position)
+
+    def step(self, batch: Batch) -> StepResult:
+        """One training step: decide, forward, loss, backward, look, update."""
+        decision = self.strategy.decide(self.steps, self.epoch)
+        self.optimizer.zero_grad(set_to_none=True)
+        with keyed_random(self.seed, f"step/{self.steps}", self.place.device), self._autocast():
+            output = self.network(batch.inputs, rebalance=decision.rebalance)
+            step = Step(self.steps, self.epoch, batch, decision, output)
+            step.terms = self.objective(output, batch)
+            step.loss = self.strategy.loss(step)
+        step.loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            self.strategy.after_backward(step)
+            for metric in self._training.values():
+                metric.after_backward(step)
+            self._account(step)
+        self.optimizer.step()
+        self.schedule.after_step()
+        self.steps += 1
+        self.position += 1
+        terms = {name: term.detach() for name, term in step.terms.items()}
+        return StepResult(step.loss.detach(), terms, _detached(output), decision, self.strategy.figures())
+
+    def end_epoch(self) -> dict[str, float]:
+        """Close the epoch: its training metrics, those of the splits measured each epoch, the schedule."""
+        values = self._train_values()
+        for split in self.each_epoch:
+            values |= self.evaluate(split)
+        self.schedule.after_epoch(values)
+        self.epoch, self.position = self.epoch + 1, 0
+        self._reset_epoch()
+        return values
+
+    def step_values(self, result: StepResult) -> dict[str, float]:
+        """One step's loss, figures and learning rates as numbers; waits for the device."""
+        tensors = {"train/loss": result.loss}
+        tensors |= {f"train/loss.{name}": term for name, term in result.terms.items()}
+        tensors |= {f"train/{name}": figure for name, figure in result.figures.items()}
+        return {name: float(value) for name, value in (tensors | self._figures()).items()} | self._rates()
+
+    # ------------------------------------------------------------ evaluation
+
+    @property
+    def each_epoch(self) -> tuple[str, ...]:
+        """The splits measured after each epoch."""
+        asked = self.plan.spec.evaluate.each_epoch
+        return (
+            asked if asked is not None else tuple(s for s, r in self.plan.splits.items() if r == "validation")
+        )
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """The streaming metrics over a whole split, as {"split/name": value}; training state is untouched."""
+        metrics = self._streaming.values()
+        for metric in metrics:
+            metric.reset()
+        with evaluating(self.network):
+            for output, batch in self._passes().passes(split):
+                for metric in metrics:
+                    metric.update(output, batch)
+        return {f"{split}/{name}": value for metric in metrics for name, value in metric.compute().items()}
+
+    def measure(self, splits: tuple[str, ...]) -> dict[str, float]:
+        """The metrics that need passes of their own, over each of `splits`."""
+        values: dict[str, float] = {}
+        with evaluating(self.network):
+            passes = self._passes()
+            for metric in self._by_split.values():
+                for split in splits:
+                    found = metric.measure(passes, split)
+                    values |= {f"{split}/{name}": value for name, value in found.items()}
+        return values
+
+    # ------------------------------------------------------------ state
+
+    def named_parameters(self) -> dict[str, nn.Parameter]:
+        """All parameters by the names that patterns in a spec see: branches.*, fusion.*, balancing.*."""
+        strategy = {f"balancing.{name}": p for name, p in self.strategy.named_parameters()}
+        return dict(self.network.named_parameters()) | strategy
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later step depends on. Randomness needs no state: it is keyed by seed and step."""
+        return {
+            "network": self.network.state_dict(),
+            "strategy": self.strategy.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "metrics": {name: metric.state_dict() for name, metric in self._stateful().items()},
+            "sums": dict(self._sums),
+            "counters": [self.epoch, self.steps, self.position, self._samples],
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from `state_dict()`."""
+        self.load_weights(state)
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        for name, metric in self._stateful().items():
+            metric.load_state_dict(state["metrics"][name])
+        self._sums = {name: value.clone() for name, value in state["sums"].items()}
+        self.epoch, self.steps, self.position, self._samples = state["counters"]
+
+    def load_weights(self, state: Mapping[str, Any]) -> None:
+        """Network and strategy from a state, nothing else: what evaluation depends on."""
+        self.network.load_state_dict(state["network"])
+        self.strategy.load_state_dict(state["strategy"])
+
+    # ------------------------------------------------------------ inside
+
+    def _loader(self, split: str, source: Source) -> Loader:
+        train, dataset = self.plan.spec.train, self.plan.dataset
+        training = self.plan.splits[split] == "train"
+        return Loader(
+            source,
+            {m: dataset.describe().modalities[m] for m in self.plan.backbones},
+            self.place,
+            batch_size=train.batch_size if training else train.eval_batch_size or train.batch_size,
+            seed=self.seed,
+            augmentations={m: dataset.augmentations(m) for m in self.plan.backbones} if training else None,
+            workers=train.workers if training else 0,
+        )
+
+    def _build_metric(self, metric: Metric) -> StreamingMetric | SplitMetric | TrainingMetric:
+        built = metric.build(self.network)
+        return built.to(self.place.device) if isinstance(built, nn.Module) else built
+
+    def _passes(self) -> Passes:
+        return Passes(self.network, self.strategy, self.loaders, self._autocast)
+
+    def _account(self, step: Step) -> None:
+        """Add a step to the epoch's sums, weighted by its samples; nothing waits for the device."""
+        assert step.loss is not None
+        values = {"loss": step.loss} | {f"loss.{name}": term for name, term in step.terms.items()}
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0) + value.detach().double() * len(step.batch)
+        self._samples += len(step.batch)
+        for metric in self._seen.values():
+            metric.update(step.output, step.batch)
+
+    def _train_values(self) -> dict[str, float]:
+        values = {f"train/{name}": float(total) / max(1, self._samples) for name, total in self._sums.items()}
+        for metric in self._seen.values():
+            values |= {f"train/{name}": value for name, value in metric.compute().items()}
+        return values | {name: float(value) for name, value in self._figures().items()} | self._rates()
+
+    def _figures(self) -> dict[str, Tensor]:
+        return {
+            f"train/{name}": figure
+            for metric in self._training.values()
+            for name, figure in metric.figures().items()
+        }
+
+    def _rates(self) -> dict[str, float]:
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        return {"train/lr" if i == 0 else f"train/lr.{i}": rate for i, rate in enumerate(rates)}
+
+    def _reset_epoch(self) -> None:
+        self._sums, self._samples = {}, 0
+        for metric in self._seen.values():
+            metric.reset()
+
+    def _stateful(self) -> dict[str, nn.Module]:
+        seen = {f"seen/{name}": metric for name, metric in self._seen.items()}
+        return {**self._training, **seen}
+
+
+def _detached(output: NetworkOutput) -> NetworkOutput:
+    return NetworkOutput(
+        features={m: x.detach() for m, x in output.features.items()},
+        logits={m: x.detach() for m, x in output.logits.items()},
+        prediction=output.prediction.detach(),
+        squeezes={unit: [s.detach() for s in squeezes] for unit, squeezes in output.squeezes.items()},
+    )

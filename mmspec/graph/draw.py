@@ -1,0 +1,133 @@
+"""The training graph as text, Mermaid and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from mmspec.graph.graph import Edge, Graph, Node
+
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 148, 34, 26, 30, 20
+
+
+def show_shape(shape: Sequence[int]) -> str:
+    """A shape without batch axis as a reader writes it; () is a scalar."""
+    return "×".join(map(str, shape)) or "scalar"
+
+
+def as_text(graph: Graph) -> str:
+    """A line a node, with what flows in."""
+    width = max(len(node.id) for node in graph.nodes)
+    incoming = _incoming(graph)
+    lines = [f"stage {graph.name}: {len(graph.nodes)} nodes, modalities {', '.join(graph.modalities)}"]
+    for node in graph.nodes:
+        sources = ", ".join(f"{edge.source} [{show_shape(edge.shape)}]" for edge in incoming[node.id])
+        arrow = f"  ←  {sources}" if sources else ""
+        what = f"{node.label} ({node.plugin})" if node.plugin and node.plugin != node.label else node.label
+        lines.append(f"  {node.id:<{width}}  {what}{arrow}")
+    return "\n".join(lines)
+
+
+def as_mermaid(graph: Graph) -> str:
+    """A Mermaid flowchart."""
+    number = {node.id: f"n{i}" for i, node in enumerate(graph.nodes)}
+    lines = ["flowchart TD"]
+    for node in graph.nodes:
+        text = node.label if node.plugin in (None, node.label) else f"{node.label}<br/>{node.plugin}"
+        lines.append(f'  {number[node.id]}["{text.replace(chr(34), "#quot;")}"]')
+    lines += [
+        f'  {number[edge.source]} -- "{show_shape(edge.shape)}" --> {number[edge.target]}'
+        for edge in graph.edges
+    ]
+    return "\n".join(lines)
+
+
+def as_svg(graph: Graph) -> str:
+    """A layered drawing: one column a modality, what serves all of them across the columns."""
+    boxes = _layout(graph)
+    width = max(x + w for x, _, w in boxes.values()) + _MARGIN
+    height = max(y for _, y, _ in boxes.values()) + _HEIGHT + _MARGIN
+    title = escape(f"Training graph of stage {graph.name}")
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}" role="img" aria-label="{title}">',
+        f"<title>{title}</title>",
+        f"<style>{_STYLE}</style>",
+        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        'orient="auto"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>',
+        f'<rect class="paper" width="{width:g}" height="{height:g}"/>',
+        *(_draw_edge(edge, boxes, graph.modalities) for edge in graph.edges),
+        *(_draw_node(node, boxes[node.id]) for node in graph.nodes),
+        "</svg>",
+    ]
+    return "\n".join(parts)
+
+
+_STYLE = (
+    "text{font:12px system-ui,sans-serif;fill:#1b1b1b}.small{font-size:10px;fill:#555}"
+    ".paper{fill:#fff}.node{fill:#f4f4f4;stroke:#777}.source{fill:#fff;stroke-dasharray:4 2}"
+    ".stage{fill:#e3eef8;stroke:#0072b2}.fusion{fill:#fdf0d9;stroke:#b87500}"
+    ".head,.pool{fill:#e6f4ee;stroke:#00805c}.balancing,.objective,.optimizer{fill:#f8e8f1;stroke:#a3457c}"
+    ".edge{stroke:#777;fill:none}.tip{fill:#777}"
+)
+
+
+def _incoming(graph: Graph) -> dict[str, list[Edge]]:
+    incoming: dict[str, list[Edge]] = {node.id: [] for node in graph.nodes}
+    for edge in graph.edges:
+        incoming[edge.target].append(edge)
+    return incoming
+
+
+def _layout(graph: Graph) -> dict[str, tuple[float, float, float]]:
+    """{node: (x, y, width)}. A node's layer is one below the lowest of what flows in."""
+    incoming = _incoming(graph)
+    layer: dict[str, int] = {}
+    for node in graph.nodes:  # nodes stand in the order in which they run
+        layer[node.id] = 1 + max((layer[edge.source] for edge in incoming[node.id]), default=-1)
+    wide = len(graph.modalities) * (_WIDTH + _GAP_X) - _GAP_X
+    shared: dict[int, list[Node]] = {}
+    for node in graph.nodes:
+        if node.modality is None:
+            shared.setdefault(layer[node.id], []).append(node)
+    boxes = {}
+    for node in graph.nodes:
+        y = _MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
+        if node.modality is not None:
+            x: float = _MARGIN + graph.modalities.index(node.modality) * (_WIDTH + _GAP_X)
+            boxes[node.id] = (x, y, _WIDTH)
+        elif node.kind == "fusion":
+            boxes[node.id] = (_MARGIN, y, wide)
+        else:
+            row = shared[layer[node.id]]
+            boxes[node.id] = (_MARGIN + row.index(node) * (_WIDTH + _GAP_X), y, _WIDTH)
+    return boxes
+
+
+def _draw_node(node: Node, box: tuple[float, float, float]) -> str:
+    x, y, width = box
+    middle, label = x + width / 2, escape(_shorten(node.label))
+    plugin = escape(_shorten(node.plugin)) if node.plugin and node.plugin != node.label else escape(node.kind)
+    return (
+        f'<g><title>{escape(node.id)}</title><rect class="node {node.kind}" x="{x:g}" y="{y:g}" '
+        f'width="{width:g}" height="{_HEIGHT}" rx="5"/>'
+        f'<text x="{middle:g}" y="{y + 15:g}" text-anchor="middle">{label}</text>'
+        f'<text class="small" x="{middle:g}" y="{y + 28:g}" text-anchor="middle">{plugin}</text></g>'
+    )
+
+
+def _draw_edge(edge: Edge, boxes: dict[str, tuple[float, float, float]], modalities: tuple[str, ...]) -> str:
+    (x1, y1, w1), (x2, y2, w2) = boxes[edge.source], boxes[edge.target]
+    narrow = w1 if w1 <= w2 else w2
+    start = x1 + w1 / 2 if w1 <= w2 else x2 + narrow / 2
+    end = x2 + w2 / 2 if w2 <= w1 else x1 + narrow / 2
+    top, bottom = y1 + _HEIGHT, y2
+    return (
+        f'<path class="edge" marker-end="url(#arrow)" d="M{start:g} {top:g} L{end:g} {bottom:g}"/>'
+        f'<text class="small" x="{(start + end) / 2 + 5:g}" y="{(top + bottom) / 2 + 3:g}">'
+        f"{escape(show_shape(edge.shape))}</text>"
+    )
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= 22 else text[:21] + "…"

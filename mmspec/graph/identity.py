@@ -1,0 +1,81 @@
+"""Who a run is: a hash of what it does, of the code that does it, and of the data it does it to.
+
+`spec_hash` covers everything in the resolved spec that can change a number. Two runs of one spec hash and
+different identities differ in code or data: the older one is stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from mmspec.plugins.discovery import source_hash
+from mmspec.plugins.plan import RunPlan
+
+#: Keys of `[train]` that cannot change a number.
+IRRELEVANT = frozenset({"workers", "log_every", "checkpoint_every", "packed"})
+
+
+@attrs.frozen
+class Identity:
+    """A run's identity: `id` names its folder; `code` and `data` say with what it was made."""
+
+    id: str
+    spec_hash: str
+    code: Mapping[str, Mapping[str, str | None]]
+    data: Mapping[str, str]
+    smoke: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return attrs.asdict(self)
+
+
+def identify(plan: RunPlan, data: Mapping[str, str], *, smoke: bool = False) -> Identity:
+    """The identity of a run on data with these fingerprints, {stage: fingerprint}."""
+    spec_hash = _hash([plan.seed, [_relevant(stage.resolved) for stage in plan.stages]])
+    code = _code(plan)
+    whole = _hash([spec_hash, {k: [v["version"], v["source_hash"]] for k, v in code.items()}, data, smoke])
+    return Identity(f"{label_slug(plan)}-s{plan.seed}-{whole[:8]}", spec_hash, code, dict(data), smoke)
+
+
+def label_slug(plan: RunPlan) -> str:
+    """The run's labels as a folder name: readable, and the same on every system."""
+    labels = "-".join(str(value) for value in plan.labels.values()) or plan.experiment
+    return re.sub(r"[^a-z0-9.]+", "-", labels.lower()).strip("-.")[:60] or "run"
+
+
+def _relevant(stage: Mapping[str, Any]) -> dict[str, Any]:
+    train = {key: value for key, value in stage["train"].items() if key not in IRRELEVANT}
+    return {**stage, "train": train}
+
+
+def _code(plan: RunPlan) -> dict[str, dict[str, str | None]]:
+    """Version and, where installed in editable form, source hash of the engine and of each plugin."""
+    framework = Path(__file__).parents[1]
+    parts = [source_hash("mmspec", framework / name) for name in ("graph", "data", "engine", "plugins")]
+    code: dict[str, dict[str, str | None]] = {
+        "mmspec": {
+            "distribution": "mmspec",
+            "version": version("mmspec"),
+            "target": "mmspec",
+            "source_hash": _hash(parts) if any(parts) else None,
+        }
+    }
+    for origin in plan.origins:
+        if origin.kind not in ("tracker", "launcher"):
+            code[f"{origin.kind}/{origin.name}"] = {
+                key: getattr(origin, key) for key in ("distribution", "version", "target", "source_hash")
+            }
+    return code
+
+
+def _hash(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
