@@ -23,7 +23,11 @@ _PROGRESS_EVERY = 0.25
 
 
 class DrawnGraph(Protocol):
-    """A training graph, as far as it is recorded."""
+    """A stage's training graph, as far as it is recorded."""
+
+    @property
+    def name(self) -> str:
+        """The stage."""
 
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -121,13 +125,13 @@ class RunDirectory:
         """Drop the rows beyond `step` of `stage`, and those of later stages: they will come again."""
         self.metrics.rewind(stage, step, self.stages)
 
-    def graph(self, stage: str, graph: DrawnGraph) -> None:
+    def graph(self, graph: DrawnGraph) -> None:
         """Write what was built, as data and as a picture."""
         path = self.path / "graph.json"
         graphs = read_json(path) if path.exists() else {"stages": {}}
-        graphs["stages"][stage] = graph.to_json()
+        graphs["stages"][graph.name] = graph.to_json()
         write_json(path, graphs)
-        write_text(self.picture(stage), drawing(graph))
+        write_text(self.picture(graph.name), drawing(graph))
 
     def picture(self, stage: str) -> Path:
         """Where the picture of a stage's graph stands."""
@@ -161,6 +165,11 @@ class RunDirectory:
             provenance.update(started=_now(), **process)
         write_json(path, provenance)
         self._began = time.monotonic()
+
+    def note(self, **facts: Any) -> None:
+        """Add to the provenance what is known only now."""
+        path = self.path / "provenance.json"
+        write_json(path, {**read_json(path), **facts})
 
     def interrupt(self) -> None:
         """A process stops before the end; another will go on."""

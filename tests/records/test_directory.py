@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from mmspec.errors import RecordError
@@ -13,7 +14,10 @@ from mmspec.records import RunDirectory, find_runs, load_run
 RESULT = {"values": {"test/accuracy": 0.5}, "stages": {"first": {}, "second": {}}}
 
 
+@attrs.frozen
 class DrawnGraph:
+    name: str
+
     def to_json(self) -> dict[str, Any]:
         return {"nodes": [], "edges": [], "hash": "0"}
 
@@ -126,8 +130,8 @@ def test_graphs_of_stages_stand_side_by_side(
     directory: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mmspec.records.directory.drawing", lambda graph: "<svg/>")
-    directory.graph("first", DrawnGraph())
-    directory.graph("second", DrawnGraph())
+    directory.graph(DrawnGraph("first"))
+    directory.graph(DrawnGraph("second"))
     assert set(json.loads((directory.path / "graph.json").read_text())["stages"]) == {"first", "second"}
     assert directory.picture("second").read_text() == "<svg/>"
 

@@ -1,0 +1,151 @@
+"""`mmspec run`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mmspec.cli.help import Command
+from mmspec.cli.options import (
+    choose,
+    load_experiment,
+    runs_option,
+    seed_option,
+    set_option,
+    spec_argument,
+    variant_option,
+)
+from mmspec.cli.progress import display, main_metric
+from mmspec.cli.terminal import width
+from mmspec.errors import RecordError
+from mmspec.launch.child import cores
+from mmspec.launch.local import INTERRUPTED
+from mmspec.launch.prepare import PreparedRun, check_graphs, launch, make_directory, prepare
+from mmspec.plugins.plan import RunPlan
+from mmspec.records import load_run
+
+EXAMPLE = """\
+mmspec run specs/colored_digits.toml
+mmspec run specs/colored_digits.toml --variant guided --seed 0 --set train.epochs=2
+"""
+
+
+@click.command(cls=Command, example=EXAMPLE)
+@spec_argument()
+@set_option
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs at a time.  [default: 2 where runs take one thread each and there are two cores, else 1]",
+)
+@runs_option
+@seed_option
+@variant_option
+@click.option("--dry-run", is_flag=True, help="List the runs and their state, and stop.")
+def command(
+    *,
+    spec: Path,
+    overrides: tuple[str, ...],
+    jobs: int | None,
+    runs: Path,
+    seeds: tuple[int, ...],
+    variants: tuple[str, ...],
+    dry_run: bool,
+) -> int:
+    """Run an experiment: every variant, sweep point and seed of SPEC.
+
+    Finished runs are not run again, and what was interrupted goes on from its last checkpoint. Ctrl-C
+    stops cleanly.
+    """
+    experiment = load_experiment(spec, overrides)
+    plans = choose(experiment.plans, seeds, variants)
+    prepared = prepare(plans, runs)
+    _say_stale(prepared)
+    if dry_run:
+        _list(prepared)
+        return 0
+    todo = tuple(run for run in prepared if run.state != "finished")
+    if busy := [run for run in todo if run.state == "running"]:
+        raise RecordError(
+            f"another process is working on {busy[0].path}", hint="wait for it, or stop it first"
+        )
+    check_graphs(run.plan for run in todo)
+    for run in todo:
+        make_directory(run, experiment.document, overrides)
+    if done := len(prepared) - len(todo):
+        click.echo(f"{done} of {len(prepared)} runs are finished already")
+    with display(todo) as shown:
+        statuses = launch(todo, jobs=jobs or default_jobs(plans), changed=shown.changed)
+    _summarise(prepared)
+    _hint(experiment.name, statuses)
+    return _exit_code(statuses)
+
+
+def default_jobs(plans: Sequence[RunPlan]) -> int:
+    """Two at a time where each takes one of at least two cores; else one."""
+    one_thread = all(stage.spec.train.threads == 1 for plan in plans for stage in plan.stages)
+    return 2 if one_thread and cores() >= 2 else 1
+
+
+def _say_stale(prepared: Sequence[PreparedRun]) -> None:
+    stale = {run.id for each in prepared for run in each.stale}
+    if stale:
+        click.secho(
+            f"{len(stale)} finished runs of this spec are stale: code or data have changed since. They stay "
+            f"where they are; `mmspec runs list` shows them.",
+            fg="yellow",
+            err=True,
+        )
+
+
+def _list(prepared: Sequence[PreparedRun]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for title in ("run", "state", "directory"):
+        table.add_column(title, no_wrap=True)
+    for run in prepared:
+        table.add_row(escape(run.label), run.state, escape(str(run.path)))
+    Console(width=width(), highlight=False).print(table)
+
+
+def _summarise(prepared: Sequence[PreparedRun]) -> None:
+    """One line a run: its state, its epochs, the metric that matters, how long it took."""
+    table = Table(box=None, pad_edge=False)
+    table.add_column("run", no_wrap=True)
+    for title in ("state", "epochs", "metric", "value", "time"):
+        table.add_column(title, justify="right" if title in ("epochs", "value", "time") else "left")
+    for run in prepared:
+        record = load_run(run.path)
+        name = main_metric(run, record.values)
+        row = [record.status, "", "", "", ""]
+        if record.status == "finished":
+            value = f"{record.values[name]:.4f}" if name in record.values else ""
+            epochs = str(list(record.stages.values())[-1]["epochs"])
+            row = ["finished", epochs, name, value, f"{record.seconds:.0f} s"]
+        table.add_row(escape(run.label), *row)
+    Console(width=width(), highlight=False).print(table)
+
+
+def _hint(name: str, statuses: Mapping[str, int]) -> None:
+    count = Counter(statuses.values())
+    if failed := sum(count.values()) - count[0] - count[INTERRUPTED]:
+        click.secho(
+            f"{failed} of {len(statuses)} runs failed; `mmspec runs show RUN` says why", fg="red", err=True
+        )
+    elif count[INTERRUPTED]:
+        click.secho("interrupted; the same command goes on from here", fg="yellow", err=True)
+    elif (report := Path("reports") / f"{name}.toml").exists():
+        click.echo(f"\nnext: mmspec report {report}")
+
+
+def _exit_code(statuses: Mapping[str, int]) -> int:
+    codes = set(statuses.values())
+    if INTERRUPTED in codes:
+        return INTERRUPTED
+    return 0 if codes <= {0} else 1

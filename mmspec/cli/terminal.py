@@ -1,0 +1,84 @@
+"""How the command line shows errors, and who may see colour."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+import click
+
+from mmspec.errors import MmspecError, Problem
+
+
+def show_error(error: Exception) -> int:
+    """Print an error as a user should see it; the exit code it stands for."""
+    if os.environ.get("MMSPEC_DEBUG"):
+        traceback.print_exception(error)
+    elif not isinstance(error, MmspecError):
+        return _show_own_error(error)
+    if isinstance(error, MmspecError):
+        show_problems(error.problems)
+        return error.exit_code
+    return 1
+
+
+def show_problems(problems: Sequence[Problem]) -> None:
+    """Print problems to standard error, and how many there are in which file."""
+    for problem in problems:
+        click.echo(coloured(problem), err=True)
+    if len(problems) > 1:
+        click.secho(_summary(problems), err=True, bold=True)
+
+
+def coloured(problem: Problem) -> str:
+    """A problem with the same words as `str(problem)`, its parts told apart by colour."""
+    where, what = problem.where, click.style(problem.what, bold=True)
+    mark = click.style("error", fg="red", bold=True)
+    lines = [f"{mark}: {where}: {what}" if where else f"{mark}: {what}"]
+    if where and where.text:
+        plain = str(attrs_without_hint(problem)).splitlines()
+        lines += [plain[-2], click.style(plain[-1], fg="red")]
+    if problem.hint:
+        lines.append(click.style("  hint: ", fg="cyan") + problem.hint)
+    return "\n".join(lines)
+
+
+def attrs_without_hint(problem: Problem) -> Problem:
+    """The problem without its hint."""
+    return Problem(problem.what, problem.where)
+
+
+def unknown_command(name: str, names: Iterable[str]) -> str:
+    """What to say to a command that does not exist."""
+    if name.endswith(".toml"):
+        return f"No such command {name!r}. To run a spec: mmspec run {name}"
+    close = get_close_matches(name, list(names), n=1)
+    return f"No such command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
+
+
+def width() -> int | None:
+    """The width for tables: the terminal's; without a terminal as wide as they need."""
+    return None if sys.stdout.isatty() else 200
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    files = {problem.where.file for problem in problems if problem.where}
+    where = f" in {files.pop()}" if len(files) == 1 else f" in {len(files)} files" if files else ""
+    return f"{len(problems)} mistakes{where}"
+
+
+def _show_own_error(error: Exception) -> int:
+    """An error of mmspec's own, or of a plugin: short, with the traceback in a file."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="mmspec-error-", suffix=".txt", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(error, file=file)
+    said = traceback.format_exception_only(error)[-1].strip()
+    click.echo(click.style("internal error", fg="red", bold=True) + f": {said}", err=True)
+    click.echo(f"  This is a mistake in mmspec or in a plugin. The traceback is in {file.name}", err=True)
+    click.echo("  MMSPEC_DEBUG=1 prints it here.", err=True)
+    return 1

@@ -1,0 +1,74 @@
+"""What a process that executes a run does about signals, its parent and its threads. Without torch."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import attrs
+
+#: Set by a launcher: the process that must not be outlived.
+PARENT = "MMSPEC_PARENT"
+#: What numerical libraries read when they are imported.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_PR_SET_PDEATHSIG = 1
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(threads: int | None) -> None:
+    """Tell numerical libraries how many threads to use; before they are imported."""
+    if threads is not None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+
+
+def follow_parent() -> None:
+    """End this process, cleanly, when the launcher that started it is gone, however it went.
+
+    Linux only; elsewhere a launcher that is killed leaves its runs behind, which finish by themselves.
+    """
+    parent = os.environ.pop(PARENT, None)
+    if parent is None or not sys.platform.startswith("linux"):
+        return
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != int(parent):  # it was gone before we asked
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@attrs.define(eq=False)
+class StopRequest:
+    """Whether SIGTERM or SIGINT has come."""
+
+    has_come: bool = False
+
+    def __call__(self) -> bool:
+        """Whether the process should stop at the next good moment."""
+        return self.has_come
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[StopRequest]:
+    """Within, the first SIGTERM or SIGINT asks the run to stop cleanly; the second SIGINT does not wait."""
+    request = StopRequest()
+
+    def ask(number: int, _: FrameType | None) -> None:
+        if request.has_come and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        request.has_come = True
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield request
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

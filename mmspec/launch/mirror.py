@@ -1,0 +1,104 @@
+"""The recorder of a run that is mirrored to trackers. No tracker can stop a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import attrs
+
+from mmspec.plugins.api import Tracker, TrackerSession
+from mmspec.records import RunDirectory, load_run
+from mmspec.records.directory import DrawnGraph
+from mmspec.records.metrics import Kind
+
+T = TypeVar("T")
+
+
+@attrs.define(eq=False)
+class MirroredRun:
+    """Records to a run directory and repeats every row to trackers, which start with the first report.
+
+    Trackers see one axis of steps: a later stage goes on counting where the one before it ended. Where
+    there are several stages, their metrics carry the stage's name.
+    """
+
+    directory: RunDirectory
+    trackers: Mapping[str, Tracker]
+    _sessions: dict[str, TrackerSession] | None = attrs.field(default=None, init=False)
+    _offsets: dict[str, int] = attrs.field(factory=dict, init=False)
+    _last: int = attrs.field(default=0, init=False)
+
+    def row(self, kind: Kind, *, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Append a row, and mirror it."""
+        self.directory.row(kind, stage, step, epoch, values)
+        many = len(self.directory.stages) > 1
+        named = {f"{stage}/{name}" if many else name: value for name, value in values.items()}
+        if stage not in self._offsets:
+            self._offsets[stage] = self._steps_before(stage)
+        at = self._offsets[stage] + step
+        self._tell(lambda session: session.log({**named, "epoch": float(epoch)}, at))
+
+    def rewind(self, *, stage: str, step: int) -> None:
+        """Drop rows; what a tracker has seen of them stays there."""
+        self.directory.rewind(stage, step)
+
+    def graph(self, graph: DrawnGraph) -> None:
+        """Record a training graph and mirror its picture."""
+        self.directory.graph(graph)
+        svg = self.directory.picture(graph.name).read_text(encoding="utf-8")
+        self._tell(lambda session: session.picture(self.directory.picture(graph.name).stem, svg))
+
+    def say(self, message: str) -> None:
+        """Write a line to the log."""
+        self.directory.say(message)
+
+    def progress(self, *, stage: str, epoch: int, epochs: int, step: int, steps: int) -> None:
+        """How far the run is."""
+        self.directory.progress(stage, epoch, epochs, step, steps)
+
+    def end(self, status: Literal["finished", "failed", "interrupted"], values: Mapping[str, float]) -> None:
+        """Tell trackers that have started that the process ends."""
+        if self._sessions is not None:
+            self._tell(lambda session: session.finish(status, values))
+
+    def _steps_before(self, stage: str) -> int:
+        """Steps that the stages before this one have taken, from their rows."""
+        last: dict[str, int] = {}
+        for row in load_run(self.directory.path).rows():
+            last[row.stage] = max(last.get(row.stage, 0), row.step)
+        earlier = self.directory.stages[: self.directory.stages.index(stage)]
+        return sum(last.get(name, 0) for name in earlier)
+
+    def _tell(self, act: Callable[[TrackerSession], None]) -> None:
+        """Let each tracker act; one that fails is heard of once and left alone from then on."""
+        if self._sessions is None:
+            self._sessions = {}
+            for name, tracker in self.trackers.items():
+                self._guard(name, partial(self._start, name, tracker))
+        for name, session in list(self._sessions.items()):
+            self._guard(name, partial(act, session))
+
+    def _start(self, name: str, tracker: Tracker) -> None:
+        assert self._sessions is not None
+        run = load_run(self.directory.path)
+        folder = self.directory.path.absolute() / "track" / Path(name).name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sessions[name] = tracker.start(
+            experiment=run.experiment,
+            run_id=run.id,
+            label=", ".join(map(str, run.labels.values())),
+            config=run.spec,
+            folder=folder,
+            say=self.say,
+        )
+
+    def _guard(self, name: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
+            assert self._sessions is not None
+            self._sessions.pop(name, None)
+            self.say(f"tracker {name}: mirroring stopped, the run goes on ({type(error).__name__}: {error})")

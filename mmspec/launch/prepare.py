@@ -1,0 +1,157 @@
+"""From plans to run directories: identities, what is there already, what is stale, how to start the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import attrs
+
+from mmspec.errors import DataError, MmspecError, Problem
+from mmspec.graph.identity import Identity, identify
+from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.records import RunDirectory, RunRecord, Status, find_runs
+from mmspec.records.provenance import provenance
+from mmspec.records.read import status_of
+from mmspec.spec.load import Document
+
+State = Literal[Status, "new"]
+Event = Literal["started", "retried", "finished", "failed", "interrupted"]
+
+
+@attrs.frozen
+class PreparedRun:
+    """A run with its place: `path` is where its directory is, or will be.
+
+    `stale` are finished runs of the same spec that other code or other data made.
+    """
+
+    plan: RunPlan
+    identity: Identity
+    path: Path
+    state: State
+    stale: tuple[RunRecord, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return self.identity.id
+
+    @property
+    def label(self) -> str:
+        """The run's labels and seed, for a reader."""
+        return run_label(self.plan)
+
+
+def run_label(plan: RunPlan) -> str:
+    """The labels and the seed of a run, for a reader."""
+    labels = ", ".join(map(str, plan.labels.values())) or plan.experiment
+    return f"{labels}, seed {plan.seed}"
+
+
+def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
+    """Say for each plan which run it is, and whether it is there already. Reads data, to fingerprint them.
+
+    Raises:
+        DataError: data are missing or damaged.
+    """
+    fingerprints: dict[str, str] = {}
+    existing: dict[str, list[RunRecord]] = {}
+    prepared = []
+    for plan in plans:
+        data = {stage.name: _fingerprint(stage, fingerprints) for stage in plan.stages}
+        identity = identify(plan, data)
+        folder = runs / plan.experiment
+        if plan.experiment not in existing:
+            existing[plan.experiment] = list(find_runs(folder).runs)
+        stale = [run for run in existing[plan.experiment] if _is_older(run, identity)]
+        path = folder / identity.id
+        state: State = status_of(path) if path.exists() else "new"
+        prepared.append(PreparedRun(plan, identity, path, state, tuple(stale)))
+    return tuple(prepared)
+
+
+def check_graphs(plans: Iterable[RunPlan]) -> None:
+    """Build the training graph of every stage on the meta device, equal ones once.
+
+    Raises:
+        UserError: all that does not fit together.
+    """
+    from mmspec.graph import build_graph
+
+    seen: set[str] = set()
+    problems: list[Problem] = []
+    failure: type[MmspecError] | None = None
+    for plan in plans:
+        for stage in plan.stages:
+            key = json.dumps(stage.resolved, sort_keys=True, default=str)
+            if key not in seen:
+                seen.add(key)
+                try:
+                    build_graph(stage)
+                except MmspecError as error:
+                    problems += [problem for problem in error.problems if problem not in problems]
+                    failure = failure or type(error)
+    if failure:
+        raise failure(problems)
+
+
+def make_directory(run: PreparedRun, document: Document, overrides: Sequence[str]) -> RunDirectory:
+    """Make the run's directory, if it is not there."""
+    return RunDirectory.create(
+        run.path,
+        spec=run.plan.resolved,
+        identity=run.identity.to_json(),
+        sources=_sources(document, overrides),
+        provenance=provenance((origin.distribution for origin in run.plan.origins), Path.cwd()),
+    )
+
+
+def command(path: Path) -> list[str]:
+    """The command that executes the run in this directory.
+
+    `-P` keeps the working folder off the import path: a folder `wandb` there would be taken for the package.
+    """
+    return [sys.executable, "-P", "-m", "mmspec", "execute", str(path.absolute())]
+
+
+def launch(
+    runs: Sequence[PreparedRun], *, jobs: int, changed: Callable[[str, Event], None]
+) -> Mapping[str, int]:
+    """Execute these runs, whose directories are made, by the launcher that their spec names."""
+    if not runs:
+        return {}
+    commands = {run.id: command(run.path) for run in runs}
+    return runs[0].plan.launcher.launch(commands, jobs=jobs, changed=changed)
+
+
+def _is_older(run: RunRecord, identity: Identity) -> bool:
+    """Whether a finished run has this spec, but another identity."""
+    same_spec = run.identity["spec_hash"] == identity.spec_hash
+    return run.status == "finished" and same_spec and run.id != identity.id
+
+
+def _fingerprint(stage: StagePlan, known: dict[str, str]) -> str:
+    """The fingerprint of a stage's data, found once for equal datasets."""
+    key = json.dumps(stage.resolved["dataset"], sort_keys=True, default=str)
+    if key not in known:
+        if problems := stage.dataset.check():
+            raise DataError(problems)
+        known[key] = stage.dataset.fingerprint()
+    return known[key]
+
+
+def _sources(document: Document, overrides: Sequence[str]) -> dict[str, str]:
+    """The spec's files by name, the names of like-named ones numbered; overrides one a line."""
+    sources: dict[str, str] = {}
+    for source in document.sources:
+        name, number = Path(source.file).name, 2
+        while name in sources:
+            name, number = f"{Path(source.file).stem}-{number}.toml", number + 1
+        sources[name] = source.text
+    if overrides:
+        sources["overrides.txt"] = "".join(f"{line}\n" for line in overrides)
+    return sources
