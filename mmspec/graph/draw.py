@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 
 from mmspec.graph.graph import Edge, Graph, Node
@@ -56,7 +56,7 @@ def as_svg(graph: Graph) -> str:
         '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>',
         f'<rect class="paper" width="{width:g}" height="{height:g}"/>',
-        *(_draw_edge(edge, boxes, graph.modalities) for edge in graph.edges),
+        *(_draw_edge(edge, boxes) for edge in graph.edges),
         *(_draw_node(node, boxes[node.id]) for node in graph.nodes),
         "</svg>",
     ]
@@ -90,11 +90,11 @@ def _layout(graph: Graph) -> dict[str, tuple[float, float, float]]:
     for node in graph.nodes:
         if node.modality is None:
             shared.setdefault(layer[node.id], []).append(node)
-    boxes = {}
+    boxes: dict[str, tuple[float, float, float]] = {}
     for node in graph.nodes:
         y = _MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
         if node.modality is not None:
-            x: float = _MARGIN + graph.modalities.index(node.modality) * (_WIDTH + _GAP_X)
+            x = _MARGIN + graph.modalities.index(node.modality) * (_WIDTH + _GAP_X)
             boxes[node.id] = (x, y, _WIDTH)
         elif node.kind == "fusion":
             boxes[node.id] = (_MARGIN, y, wide)
@@ -116,11 +116,11 @@ def _draw_node(node: Node, box: tuple[float, float, float]) -> str:
     )
 
 
-def _draw_edge(edge: Edge, boxes: dict[str, tuple[float, float, float]], modalities: tuple[str, ...]) -> str:
+def _draw_edge(edge: Edge, boxes: Mapping[str, tuple[float, float, float]]) -> str:
     (x1, y1, w1), (x2, y2, w2) = boxes[edge.source], boxes[edge.target]
-    narrow = w1 if w1 <= w2 else w2
-    start = x1 + w1 / 2 if w1 <= w2 else x2 + narrow / 2
-    end = x2 + w2 / 2 if w2 <= w1 else x1 + narrow / 2
+    start, end = x1 + w1 / 2, x2 + w2 / 2
+    if w1 != w2:  # between a wide fusion unit and a branch: straight down the branch's column
+        start = end = start if w1 < w2 else end
     top, bottom = y1 + _HEIGHT, y2
     return (
         f'<path class="edge" marker-end="url(#arrow)" d="M{start:g} {top:g} L{end:g} {bottom:g}"/>'
