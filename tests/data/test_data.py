@@ -187,7 +187,7 @@ def test_damage_is_found(tmp_path):
         "test.b.npy is missing",
         "val.a.npy is damaged",
     ]
-    with pytest.raises(DataError, match="test.b.npy cannot be read"):
+    with pytest.raises(DataError, match=r"test\.b\.npy cannot be read"):
         packing.open_packed(TinyData(), ("a", "b"), tmp_path)
 
 
