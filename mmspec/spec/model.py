@@ -32,6 +32,19 @@ def not_negative(_: object, __: object, value: float) -> None:
         raise ValueError(f"must be 0 or above, not {value!r}")
 
 
+def _share(_: object, __: object, value: float) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"must be between 0 and 1, not {value!r}")
+
+
+def _not_empty(_: object, __: object, value: tuple[str, ...]) -> None:
+    if not value:
+        raise ValueError("is an empty list")
+
+
+_if_given = attrs.validators.optional
+
+
 @attrs.frozen
 class Use:
     """A plugin by name, with the options that stand beside `use`."""
@@ -51,7 +64,7 @@ class Modality:
 class Split:
     """`[split]`: a validation set taken from the training set."""
 
-    fraction: float = key("share of the training samples that become validation", validator=positive)
+    fraction: float = key("share of the training samples that become validation", validator=_share)
     seed: int = key("which samples: the same seed gives the same split", default=0, validator=not_negative)
     group_by: str | None = key("keep samples of one group (subject, object) on one side", default=None)
     stratify: bool = key("keep the shares of the classes", default=True)
@@ -62,7 +75,8 @@ class Fusion(Use):
     """`[fusion]`: units between stages of the branches."""
 
     at: tuple[str | dict[str, str], ...] = key(
-        "stages after which a unit stands: a stage's name, or {modality = stage} where names differ"
+        "stages after which a unit stands: a stage's name, or {modality = stage} where names differ",
+        validator=_not_empty,
     )
 
 
@@ -96,17 +110,23 @@ class Train:
 
     epochs: int = key("passes over the training set", validator=positive)
     batch_size: int = key("samples a step", default=32, validator=positive)
-    eval_batch_size: int | None = key("samples a step when evaluating; batch_size if absent", default=None)
+    eval_batch_size: int | None = key(
+        "samples a step when evaluating; batch_size if absent", default=None, validator=_if_given(positive)
+    )
     precision: Literal["float32", "float64", "bf16"] = key("arithmetic of the network", default="float32")
     device: Literal["auto", "cpu", "cuda"] = key("auto: cuda where there is one", default="auto")
     channels_last: bool | None = key("memory layout of images; absent: where it is faster", default=None)
-    threads: int | None = key("CPU threads of a run; absent: the cores it is given", default=None)
+    threads: int | None = key(
+        "CPU threads of a run; absent: the cores it is given", default=None, validator=_if_given(positive)
+    )
     workers: int = key(
         "processes that read samples; results do not depend on it", default=0, validator=not_negative
     )
     packed: bool = key("read from a packed copy of the data, made when absent", default=False)
     log_every: int = key("steps between two rows of step metrics", default=10, validator=positive)
-    checkpoint_every: int | None = key("steps between checkpoints, beside the one each epoch", default=None)
+    checkpoint_every: int | None = key(
+        "steps between checkpoints, beside the one each epoch", default=None, validator=_if_given(positive)
+    )
     stop: Stop | None = key("end early", default=None)
 
 
@@ -136,7 +156,9 @@ class InitFrom:
     """`init_from`: start from the weights of an earlier stage."""
 
     stage: str = key("name of an earlier stage")
-    include: tuple[str, ...] = key("shell patterns over parameter names", default=("*",))
+    include: tuple[str, ...] = key(
+        "shell patterns over parameter names", default=("*",), validator=_not_empty
+    )
     exclude: tuple[str, ...] = key("shell patterns over parameter names", default=())
 
 

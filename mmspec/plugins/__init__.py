@@ -1,0 +1,1 @@
+"""Plugins: their contracts, discovery, and specs with plugins in place."""

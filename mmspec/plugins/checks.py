@@ -1,0 +1,297 @@
+"""Whether the parts of a stage fit each other. Each check notes what does not, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from mmspec.errors import Location
+from mmspec.plugins.api import DataInfo, Outline
+from mmspec.plugins.parts import Part
+from mmspec.plugins.stage import VALIDATION, StageParts
+from mmspec.spec.scan import Path
+from mmspec.spec.words import dotted, listed, show, suggestion
+
+
+@attrs.frozen
+class Misfit:
+    """Something that does not fit: where it stands, what it is, and what to do."""
+
+    where: Location
+    what: str
+    hint: str | None = None
+
+
+def check_stage(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:
+    """All that does not fit in one stage; `earlier` are the stages before it."""
+    for check in _CHECKS:
+        yield from check(parts)
+    yield from _initial_weights(parts, earlier)
+
+
+def _at(parts: StageParts, *path: str | int) -> Location:
+    return parts.root.find(path).where()
+
+
+def _key(parts: StageParts, *path: str | int) -> Location:
+    node = parts.root.find(path)
+    return (node.key or node.place).location()
+
+
+def _data(parts: StageParts) -> DataInfo | None:
+    return parts.dataset.answer if parts.dataset is not None else None
+
+
+# ---------------------------------------------------------------- branches and fusion
+
+
+def _modalities_exist(parts: StageParts) -> Iterator[Misfit]:
+    data = _data(parts)
+    if data is None or parts.dataset is None:
+        return
+    for name in parts.modalities:
+        if name not in data.modalities:
+            yield Misfit(
+                _key(parts, "modalities", name),
+                f"{dotted(('modalities', name))}: dataset {parts.dataset.record.name} has no such modality",
+                suggestion(name, data.modalities, of="it has"),
+            )
+
+
+def _fusion_has_something_to_fuse(parts: StageParts) -> Iterator[Misfit]:
+    if parts.fusion is not None and len(parts.modalities) == 1:
+        yield Misfit(
+            _at(parts, "fusion"),
+            f"fusion: there is nothing to fuse, {next(iter(parts.modalities))} is the only modality",
+            'remove [fusion] (in a variant: drop = ["fusion"]), or add a second [modalities.NAME]',
+        )
+
+
+def _fusion_places(parts: StageParts) -> Iterator[Misfit]:
+    """`fusion.at` names stages of every branch, in their order."""
+    if parts.fusion is None or not parts.modalities:
+        return
+    last: dict[str, int] = {}
+    at: Any = parts.fusion.use
+    for index, entry in enumerate(at.at):
+        path: Path = ("fusion", "at", index)
+        yield from _fusion_modalities(parts, entry, path)
+        for modality, part in parts.backbones.items():
+            stage = entry if isinstance(entry, str) else entry.get(modality)
+            if part is None or part.answer is None or stage is None:
+                continue
+            spot = path if isinstance(entry, str) else (*path, modality)
+            if stage not in part.answer:
+                yield Misfit(
+                    _at(parts, *spot),
+                    f"{dotted(spot)}: branch {modality} ({part.record.name}) has no stage {show(stage)}",
+                    suggestion(stage, part.answer, of="its stages"),
+                )
+                continue
+            position = part.answer.index(stage)
+            if position <= last.get(modality, -1):
+                before = part.answer[last[modality]]
+                yield Misfit(
+                    _at(parts, *spot),
+                    f"{dotted(spot)}: {stage} does not come after {before} in branch {modality}",
+                    f"name stages in their order: {listed(part.answer)}",
+                )
+            last[modality] = max(position, last.get(modality, -1))
+
+
+def _fusion_modalities(parts: StageParts, entry: str | dict[str, str], path: Path) -> Iterator[Misfit]:
+    if isinstance(entry, str):
+        return
+    for modality in entry:
+        if modality not in parts.modalities:
+            yield Misfit(
+                _key(parts, *path, modality),
+                f"{dotted((*path, modality))}: there is no such modality",
+                suggestion(modality, parts.modalities, of="modalities"),
+            )
+    for modality in parts.modalities:
+        if modality not in entry:
+            yield Misfit(
+                _at(parts, *path),
+                f"{dotted(path)}: the stage of modality {modality} is missing",
+                f'add {modality} = "…"',
+            )
+
+
+def _balancing_has_what_it_needs(parts: StageParts) -> Iterator[Misfit]:
+    if parts.balancing is None:
+        return
+    strategy, where = parts.balancing.record.name, parts.balancing.node.find(("use",)).where()
+    plugin = parts.balancing.plugin
+    needs = sorted(plugin.requires)
+    if 0 < len(parts.modalities) < plugin.min_modalities:
+        yield Misfit(
+            where,
+            f"balancing: {strategy} balances at least {plugin.min_modalities} modalities, "
+            f"here {'is' if len(parts.modalities) == 1 else 'are'} {len(parts.modalities)}",
+            'use = "none" trains without balancing',
+        )
+    elif needs and "fusion" not in parts.root.table:
+        yield Misfit(
+            where,
+            f"balancing: {strategy} needs a fusion with {listed(needs)}, and there is no [fusion]",
+            "add [fusion], or choose another balancing",
+        )
+    elif parts.fusion is not None:
+        lacking = [need for need in needs if need not in parts.fusion.plugin.capabilities]
+        if lacking:
+            yield Misfit(
+                where,
+                f"balancing: {strategy} needs a fusion with {listed(lacking)}, "
+                f"and {parts.fusion.record.name} has none",
+                f"fusion {parts.fusion.record.name} can do: "
+                + (listed(sorted(parts.fusion.plugin.capabilities)) or "nothing of the kind"),
+            )
+
+
+# ---------------------------------------------------------------- splits
+
+
+def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
+    data = _data(parts)
+    if data is None or parts.dataset is None:
+        return
+    if [name for name, role in data.splits.items() if role == "train"] != ["train"]:
+        yield Misfit(
+            _at(parts, "dataset", "use"),
+            f"dataset: {parts.dataset.record.title} has no split train that is the only one to train on",
+            "this is a mistake of the plugin, not of the spec",
+        )
+    if "split" in parts.root.table and VALIDATION in data.splits:
+        yield Misfit(
+            _at(parts, "split"),
+            f"split: dataset {parts.dataset.record.name} has a split {VALIDATION} of its own",
+            "remove [split]",
+        )
+    group = parts.split.group_by if parts.split is not None else None
+    if group is not None and group not in data.groups:
+        yield Misfit(
+            _at(parts, "split", "group_by"),
+            f"split.group_by: dataset {parts.dataset.record.name} has no groups {show(group)}",
+            suggestion(group, data.groups, of="it has"),
+        )
+
+
+def _evaluated_splits_exist(parts: StageParts) -> Iterator[Misfit]:
+    splits = parts.splits
+    for index, name in enumerate(parts.evaluate_splits or ()):
+        where = _at(parts, "evaluate", "splits", index)
+        if splits is not None and name not in splits:
+            yield Misfit(
+                where,
+                f"evaluate.splits[{index}]: there is no split {show(name)}",
+                suggestion(name, splits, of="splits"),
+            )
+        if name in (parts.evaluate_splits or ())[:index]:
+            yield Misfit(where, f"evaluate.splits[{index}]: {name} stands here twice")
+
+
+def _nothing_is_selected_on_test(parts: StageParts) -> Iterator[Misfit]:
+    """Whatever steers a run reads a metric of a split that exists and is not for testing."""
+    watched: list[tuple[Path, Any]] = []
+    if parts.select is not None:
+        watched.append((("select", "metric"), parts.select.metric))
+    if parts.train is not None and parts.train.stop is not None:
+        watched.append((("train", "stop", "metric"), parts.train.stop.metric))
+    if parts.schedule is not None:
+        watched.append((("schedule", "monitor"), getattr(parts.schedule.plugin, "monitor", None)))
+    for path, metric in watched:
+        if isinstance(metric, str):
+            yield from _metric_is_usable(parts, path, metric)
+
+
+def _metric_is_usable(parts: StageParts, path: Path, metric: str) -> Iterator[Misfit]:
+    split, slash, name = metric.partition("/")
+    where, what = _at(parts, *path), f"{dotted(path)}: {show(metric)}"
+    if not (split and slash and name):
+        yield Misfit(where, f"{what} names no metric", 'write "<split>/<name>", for example "val/accuracy"')
+        return
+    splits = parts.splits
+    if splits is None:
+        return
+    usable = [s for s, role in splits.items() if role != "test"]
+    if split not in splits:
+        yield Misfit(
+            where,
+            f"{what}: there is no split {show(split)}",
+            suggestion(split, usable, of="splits to choose from"),
+        )
+    elif splits[split] == "test":
+        yield Misfit(
+            where,
+            f"{what}: {split} is a test split, and nothing is selected on test",
+            f"choose on {' or '.join(f'{s}/{name}' for s in usable)}"
+            + ("" if "validation" in splits.values() else "; [split] makes a validation set"),
+        )
+
+
+# ---------------------------------------------------------------- what plugins say, and stages
+
+
+def _plugins_agree(parts: StageParts) -> Iterator[Misfit]:
+    """What each plugin has against the rest of the spec."""
+    stages = {n: p.answer for n, p in parts.backbones.items() if p is not None and p.answer is not None}
+    if not parts.modalities or len(stages) < len(parts.modalities):
+        return
+    outline = Outline(
+        modalities=tuple(parts.modalities),
+        stages=stages,
+        data=_data(parts),
+        splits=parts.splits or {},
+        fusion=type(parts.fusion.plugin) if parts.fusion is not None else None,
+        metric_names=tuple(part.record.name for part in parts.metrics if part is not None),
+    )
+    for part in parts.parts:
+        yield from _asked(part, outline)
+
+
+def _asked(part: Part, outline: Outline) -> Iterator[Misfit]:
+    where = part.node.find(("use",)).where()
+    try:
+        mistakes = tuple(part.plugin.mistakes(outline))
+    except Exception as error:  # noqa: BLE001 - a plugin's own code runs here
+        yield Misfit(
+            where,
+            f"{dotted(part.path)}: {part.record.title} failed to check the spec: "
+            f"{type(error).__name__}: {error}",
+            "this is a mistake of the plugin, not of the spec",
+        )
+        return
+    for mistake in mistakes:
+        path, spot = part.path, where
+        if mistake.option is not None:
+            path = (*part.path, mistake.option)
+            spot = part.node.table[mistake.option].where() if mistake.option in part.node.table else where
+        yield Misfit(spot, f"{dotted(path)}: {mistake.what}", mistake.hint)
+
+
+def _initial_weights(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:
+    if parts.init_from is None or parts.init_from.stage in earlier:
+        return
+    node = parts.root.table["init_from"]
+    stage = parts.init_from.stage
+    yield Misfit(
+        node.table.get("stage", node).where(),
+        f"init_from: no stage called {show(stage)} comes before"
+        + (f" {parts.name}" if earlier or stage != parts.name else ""),
+        suggestion(stage, earlier, of="stages before it"),
+    )
+
+
+_CHECKS: tuple[Callable[[StageParts], Iterator[Misfit]], ...] = (
+    _modalities_exist,
+    _fusion_has_something_to_fuse,
+    _fusion_places,
+    _balancing_has_what_it_needs,
+    _splits_are_distinct,
+    _evaluated_splits_exist,
+    _nothing_is_selected_on_test,
+    _plugins_agree,
+)

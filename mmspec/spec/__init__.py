@@ -1,0 +1,1 @@
+"""Text to typed spec: reading, merging, checking. Imports neither torch nor wandb."""

@@ -1,0 +1,80 @@
+"""Gathers the mistakes of a spec, so that all are told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
+
+from mmspec.errors import Location, Problem, SpecError
+from mmspec.spec.words import show
+
+#: What tells one run, or one stage of it, from its siblings: {"variant": "none", "balancing.alpha": 0.1}.
+Context = Mapping[str, Any]
+
+
+@attrs.frozen
+class _Finding:
+    what: str
+    where: Location | None
+    hint: str | None
+
+
+class Findings:
+    """Mistakes so far. The same mistake found in several runs is told once, with the runs it concerns."""
+
+    def __init__(self) -> None:
+        self._found: dict[_Finding, list[Context]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(
+        self, what: str, where: Location | None, hint: str | None = None, context: Context | None = None
+    ) -> None:
+        """Note a mistake; `context` says in which run it was found, None that it is in all."""
+        contexts = self._found.setdefault(_Finding(what, where, hint), [])
+        if context is not None:
+            contexts.append(context)
+
+    def extend(self, problems: Iterable[Problem], context: Context | None = None) -> None:
+        """Note problems that others found."""
+        for problem in problems:
+            self.add(problem.what, problem.where, problem.hint, context)
+
+    def problems(self, contexts: Iterable[Context] = ()) -> tuple[Problem, ...]:
+        """All mistakes by file and line; `contexts` are all there are, so that "in all" is not said."""
+        every = list(contexts)
+        found = [
+            Problem(finding.what + _limited(at, every), finding.where, finding.hint)
+            for finding, at in self._found.items()
+        ]
+        return tuple(sorted(found, key=_order))
+
+    def raise_any(self, contexts: Iterable[Context] = ()) -> None:
+        """Raise what was found.
+
+        Raises:
+            SpecError: with all problems, if there are any.
+        """
+        if self._found:
+            raise SpecError(self.problems(contexts))
+
+
+def _order(problem: Problem) -> tuple[str, int, int, str]:
+    where = problem.where or Location("")
+    return (where.file, where.line, where.column, problem.what)
+
+
+def _limited(at: list[Context], every: list[Context]) -> str:
+    """Which part of all runs a mistake concerns, in words; nothing where it is all of them."""
+    if not at:
+        return ""
+    parts = []
+    for label in dict.fromkeys(name for context in every for name in context):
+        here = list(dict.fromkeys(show(c[label]) for c in at if label in c))
+        if len(here) < len({show(c[label]) for c in every if label in c}):
+            shown = ", ".join(here[:3]) + (", …" if len(here) > 3 else "")
+            parts.append(f"{label} {shown}" if label in {"variant", "stage"} else f"{label} = {shown}")
+    return f" (in {'; '.join(parts)})" if parts else ""
