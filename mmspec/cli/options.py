@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,9 +11,10 @@ import attrs
 import click
 from click.shell_completion import CompletionItem
 
+from mmspec.cli.terminal import warn
 from mmspec.errors import SpecError
 from mmspec.plugins.plan import RunPlan
-from mmspec.plugins.registry import Registry, default_registry
+from mmspec.plugins.registry import PluginWarning, Registry, default_registry
 from mmspec.plugins.resolve import resolve
 from mmspec.spec.load import Document, read_document
 
@@ -66,16 +68,24 @@ class Experiment:
         return self.plans[0].experiment
 
 
-def load_experiment(
-    spec: Path, overrides: Sequence[str] = (), registry: Registry | None = None
-) -> Experiment:
+def open_registry() -> Registry:
+    """All installed plugins; distributions that cannot be read are warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PluginWarning)
+        registry = default_registry()
+    for problem in registry.problems:
+        warn(problem)
+    return registry
+
+
+def load_experiment(spec: Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read and resolve a spec.
 
     Raises:
         SpecError: all its mistakes.
     """
     document = read_document(spec, overrides)
-    return Experiment(document, resolve(document, registry or default_registry()))
+    return Experiment(document, resolve(document, open_registry()))
 
 
 def choose(

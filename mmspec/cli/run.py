@@ -7,9 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from mmspec.cli.help import Command
 from mmspec.cli.options import (
@@ -22,7 +20,7 @@ from mmspec.cli.options import (
     variant_option,
 )
 from mmspec.cli.progress import display, main_metric
-from mmspec.cli.terminal import width
+from mmspec.cli.terminal import print_table, table
 from mmspec.errors import RecordError
 from mmspec.launch.child import cores
 from mmspec.launch.local import INTERRUPTED
@@ -95,31 +93,23 @@ def default_jobs(plans: Sequence[RunPlan]) -> int:
 
 
 def _say_stale(prepared: Sequence[PreparedRun]) -> None:
-    stale = {run.id for each in prepared for run in each.stale}
+    stale = list(dict.fromkeys(str(run.path) for each in prepared for run in each.stale))
     if stale:
-        click.secho(
-            f"{len(stale)} finished runs of this spec are stale: code or data have changed since. They stay "
-            f"where they are; `mmspec runs list` shows them.",
-            fg="yellow",
-            err=True,
-        )
+        more = f" and {len(stale) - 1} more" if len(stale) > 1 else ""
+        text = f"stale, since code or data have changed: {stale[0]}{more}; they are run again as new runs"
+        click.secho(text, fg="yellow", err=True)
 
 
 def _list(prepared: Sequence[PreparedRun]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for title in ("run", "state", "directory"):
-        table.add_column(title, no_wrap=True)
+    shown = table("run", "state", "directory")
     for run in prepared:
-        table.add_row(escape(run.label), run.state, escape(str(run.path)))
-    Console(width=width(), highlight=False).print(table)
+        shown.add_row(escape(run.label), run.state, escape(str(run.path)))
+    print_table(shown)
 
 
 def _summarise(prepared: Sequence[PreparedRun]) -> None:
     """One line a run: its state, its epochs, the metric that matters, how long it took."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", no_wrap=True)
-    for title in ("state", "epochs", "metric", "value", "time"):
-        table.add_column(title, justify="right" if title in ("epochs", "value", "time") else "left")
+    shown = table("run", "state", "epochs", "metric", "value", "time")
     for run in prepared:
         record = load_run(run.path)
         name = main_metric(run, record.values)
@@ -128,8 +118,8 @@ def _summarise(prepared: Sequence[PreparedRun]) -> None:
             value = f"{record.values[name]:.4f}" if name in record.values else ""
             epochs = str(list(record.stages.values())[-1]["epochs"])
             row = ["finished", epochs, name, value, f"{record.seconds:.0f} s"]
-        table.add_row(escape(run.label), *row)
-    Console(width=width(), highlight=False).print(table)
+        shown.add_row(escape(run.label), *row)
+    print_table(shown)
 
 
 def _hint(name: str, statuses: Mapping[str, int]) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from mmspec.errors import MmspecError, Problem
 
@@ -60,9 +62,22 @@ def unknown_command(name: str, names: Iterable[str]) -> str:
     return f"No such command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
-def width() -> int | None:
-    """The width for tables: the terminal's; without a terminal as wide as they need."""
-    return None if sys.stdout.isatty() else 200
+def table(*titles: str) -> Table:
+    """A table without lines."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        made.add_column(title)
+    return made
+
+
+def print_table(made: Table) -> None:
+    """Print a table as wide as the terminal; without one, as wide as it needs."""
+    Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(made)
+
+
+def warn(problem: Problem) -> None:
+    """Print a problem that does not stop anything."""
+    click.echo(click.style("warning", fg="yellow", bold=True) + f": {problem}", err=True)
 
 
 def _summary(problems: Sequence[Problem]) -> str:

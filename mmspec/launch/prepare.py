@@ -6,17 +6,19 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
 from mmspec.errors import DataError, MmspecError, Problem
-from mmspec.graph.identity import Identity, identify
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
 from mmspec.records.read import status_of
 from mmspec.spec.load import Document
+
+if TYPE_CHECKING:
+    from mmspec.graph.identity import Identity
 
 State = Literal[Status, "new"]
 Event = Literal["started", "retried", "finished", "failed", "interrupted"]
@@ -58,6 +60,8 @@ def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
     Raises:
         DataError: data are missing or damaged.
     """
+    from mmspec.graph.identity import identify
+
     fingerprints: dict[str, str] = {}
     existing: dict[str, list[RunRecord]] = {}
     prepared = []

@@ -1,0 +1,172 @@
+"""`mmspec runs`."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem
+from rich.markup import escape
+
+from mmspec.cli.help import Group
+from mmspec.cli.options import runs_option
+from mmspec.cli.terminal import print_table, show_problems, table
+from mmspec.errors import Problem, RecordError
+from mmspec.records import Found, RunRecord, find_runs, load_run
+from mmspec.records.lock import held
+
+#: How the states of runs are coloured.
+_COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "unfinished": "yellow"}
+
+
+@click.group(cls=Group)
+def command() -> None:
+    """List, show and remove runs."""
+
+
+def _complete_run(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    del param
+    found = find_runs(ctx.params.get("runs") or Path("runs"))
+    return [CompletionItem(run.id) for run in found.runs if run.id.startswith(incomplete)]
+
+
+@command.command("list", example='mmspec runs list\nmmspec runs list "guided-*"')
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=_complete_run)
+@runs_option
+def list_runs(*, patterns: tuple[str, ...], runs: Path) -> None:
+    """List runs.
+
+    Those whose id, experiment or EXPERIMENT/ID matches a PATTERN (shell wildcards); without one, all.
+    """
+    found = find_runs(runs)
+    shown = table("experiment", "run", "seed", "state", "progress", "time")
+    for run in _matching(found.runs, patterns):
+        state = f"[{_COLOURS[run.status]}]{run.status}[/]"
+        seconds = run.progress().get("seconds") if run.seconds is None else run.seconds
+        time_taken = "" if seconds is None else f"{seconds:.0f} s"
+        shown.add_row(
+            escape(run.experiment), escape(run.id), str(run.seed), state, _progress(run), time_taken
+        )
+    print_table(shown)
+    if not found.runs:
+        click.echo(f"there are no runs in {runs}", err=True)
+    show_problems(found.problems)
+
+
+@command.command("show", example="mmspec runs show guided-s0-1a2b3c4d")
+@click.argument("run", shell_complete=_complete_run)
+@runs_option
+def show(*, run: str, runs: Path) -> None:
+    """Show one run, by its id, the beginning of it, or its directory: what it was, and what came out."""
+    record = _one(run, runs)
+    facts = table("", "")
+    facts.show_header = False
+    for name, value in _facts(record).items():
+        facts.add_row(f"[bold]{name}[/]", escape(value))
+    print_table(facts)
+    if record.values:
+        click.echo("")
+        values = table("metric", "value")
+        for name, number in record.values.items():
+            values.add_row(escape(name), f"{number:.6g}")
+        print_table(values)
+    if record.failure:
+        click.echo("")
+        click.secho(str(record.failure["error"]), fg="red")
+        click.echo(f"the traceback is in {record.path / 'failure.json'}")
+
+
+@command.command("remove", example='mmspec runs remove "guided-*"\nmmspec runs remove colored_digits --yes')
+@click.argument("patterns", nargs=-1, required=True, metavar="PATTERN...", shell_complete=_complete_run)
+@runs_option
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+def remove(*, patterns: tuple[str, ...], runs: Path, yes: bool) -> None:
+    """Remove runs, with all they hold.
+
+    Those whose id, experiment or EXPERIMENT/ID matches a PATTERN (shell wildcards). A run that a process is
+    working on is refused.
+    """
+    chosen = _matching(_readable(find_runs(runs)), patterns)
+    if not chosen:
+        raise RecordError(f"no run in {runs} matches {' or '.join(patterns)}")
+    if busy := [run for run in chosen if run.status == "running"]:
+        raise RecordError(
+            [Problem(f"{run.path} is running", hint="stop it first") for run in busy],
+        )
+    if not yes:
+        for run in chosen:
+            click.echo(f"  {run.path}  ({run.status})")
+        click.confirm(f"Remove {_count(len(chosen))}?", abort=True)
+    for run in chosen:
+        _remove(run.path)
+    click.echo(f"removed {_count(len(chosen))}")
+
+
+def _matching(runs: Sequence[RunRecord], patterns: Sequence[str]) -> list[RunRecord]:
+    def matches(run: RunRecord) -> bool:
+        names = (run.id, run.experiment, f"{run.experiment}/{run.id}")
+        return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
+
+    return [run for run in runs if not patterns or matches(run)]
+
+
+def _one(named: str, runs: Path) -> RunRecord:
+    if (Path(named) / "spec.json").exists():
+        return load_run(Path(named))
+    found = find_runs(runs)
+    chosen = [run for run in found.runs if run.id == named] or [
+        run for run in found.runs if run.id.startswith(named)
+    ]
+    if len(chosen) == 1:
+        return chosen[0]
+    if chosen:
+        raise RecordError(f"several runs begin with {named!r}", hint=", ".join(run.id for run in chosen))
+    raise RecordError(f"there is no run {named!r} in {runs}", hint="`mmspec runs list` lists them")
+
+
+def _readable(found: Found) -> tuple[RunRecord, ...]:
+    show_problems(found.problems)
+    return found.runs
+
+
+def _facts(run: RunRecord) -> dict[str, str]:
+    provenance = run.provenance
+    git = provenance.get("git")
+    facts = {
+        "run": run.id,
+        "experiment": run.experiment,
+        **{name: str(value) for name, value in run.labels.items()},
+        "seed": str(run.seed),
+        "state": run.status,
+        "progress": _progress(run),
+        "time": "" if run.seconds is None else f"{run.seconds:.1f} s",
+        "directory": str(run.path),
+        "created": str(provenance.get("created", "")),
+        "command": str(provenance.get("command", "")),
+        "commit": f"{git['commit'][:12]}{', with changes' if git['dirty'] else ''}" if git else "",
+        "device": str(provenance.get("device", "")),
+        "packages": ", ".join(f"{name} {v}" for name, v in provenance.get("packages", {}).items()),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _progress(run: RunRecord) -> str:
+    progress = run.progress()
+    return f"epoch {progress['epoch']}/{progress['epochs']}" if "epoch" in progress else ""
+
+
+def _count(number: int) -> str:
+    return "1 run" if number == 1 else f"{number} runs"
+
+
+def _remove(path: Path) -> None:
+    """Remove a run's directory: out of sight at once, then file by file."""
+    with held(path / "lock"):
+        pass
+    away = path.with_name(f".{path.name}.{time.time_ns()}.removed")
+    path.rename(away)
+    shutil.rmtree(away)
