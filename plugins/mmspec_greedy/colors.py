@@ -1,0 +1,80 @@
+"""Grey digits and their coloured twins: the pixel arithmetic of the coloured data sets.
+
+The recipe is that of Wu et al. 2022 after Kim et al. 2019: each class has a mean colour, a sample's colour
+is a mean colour plus Gaussian noise, clipped to [0, 1], and the coloured digit is the grey one times it.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping, Sequence
+from zlib import crc32
+
+import attrs
+import numpy as np
+
+from mmspec.plugins.api import Source
+
+SIZE = 28
+
+
+def class_colors(classes: int, seed: int) -> np.ndarray:
+    """A mean colour for each class: hues at equal distances, dealt out by `seed`. (classes, 3) in [0, 1]."""
+    hues = np.random.default_rng([seed, crc32(b"class colors")]).permutation(classes) / classes
+    return np.array([colorsys.hsv_to_rgb(hue, 1.0, 1.0) for hue in hues])
+
+
+def sample_colors(means: np.ndarray, labels: np.ndarray, variance: float, key: Sequence[int]) -> np.ndarray:
+    """Colours drawn around the mean colours of `labels` (N,), noise keyed by `key`. (N, 3) in [0, 1]."""
+    noise: np.ndarray = np.random.default_rng(key).normal(0.0, np.sqrt(variance), (len(labels), 3))
+    colors: np.ndarray = np.clip(means[labels] + noise, 0.0, 1.0)
+    return colors
+
+
+def split_colors(targets: np.ndarray, split: str, *, classes: int, seed: int, variance: float) -> np.ndarray:
+    """The colours of one split. (N, 3) in [0, 1].
+
+    Samples of `train` and `test_iid` have the colour of their class, those of other splits the colour of a
+    class drawn at random, which tells nothing of the target.
+    """
+    key = [seed, crc32(split.encode())]
+    labels = targets
+    if split not in {"train", "test_iid"}:
+        labels = np.random.default_rng([*key, 1]).integers(classes, size=len(targets))
+    return sample_colors(class_colors(classes, seed), labels, variance, [*key, 2])
+
+
+def enlarge(images: np.ndarray, size: int = SIZE) -> np.ndarray:
+    """Bilinear enlargement of square images (N, n, n) to (N, size, size), float64; edges are held."""
+    weights = _bilinear(images.shape[-1], size)
+    enlarged: np.ndarray = weights @ images.astype(np.float64) @ weights.T
+    return enlarged
+
+
+def _bilinear(old: int, new: int) -> np.ndarray:
+    """Weights (new, old) of linear interpolation between the centres of pixels."""
+    centres = np.clip((np.arange(new) + 0.5) * old / new - 0.5, 0, old - 1)
+    left = np.minimum(centres.astype(int), old - 2)
+    weights = np.zeros((new, old))
+    weights[np.arange(new), left] = 1 - (centres - left)
+    weights[np.arange(new), left + 1] = centres - left
+    return weights
+
+
+@attrs.define(eq=False)
+class TintedSource(Source):
+    """Digits (N, 28, 28) uint8 and a colour for each, (N, 3); "color" is multiplied out when it is read."""
+
+    digits: np.ndarray
+    colors: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+    groups: Mapping[str, np.ndarray] = attrs.field(factory=dict)
+
+    def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
+        """(n, 1, 28, 28) of "grey", (n, 3, 28, 28) of "color"; both uint8."""
+        grey: np.ndarray = self.digits[indices][:, None]
+        if modality == "grey":
+            return grey
+        tinted: np.ndarray = np.rint(grey * self.colors[indices][:, :, None, None]).astype(np.uint8)
+        return tinted

@@ -1,0 +1,201 @@
+"""The coloured-and-grey digits of Wu et al. 2022: scikit-learn's digits, and MNIST.
+
+Two modalities: the grey digit, and the same digit in a colour that gives its class away in training and is
+random in validation and test. A model that leans on colour is greedy, and the shifted test split shows it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import attrs
+import numpy as np
+
+from mmspec.plugins.api import (
+    DataError,
+    DataInfo,
+    Dataset,
+    ModalityInfo,
+    Problem,
+    Role,
+    Source,
+    at_least,
+    between,
+    option,
+)
+from mmspec_greedy import idx
+from mmspec_greedy.colors import SIZE, TintedSource, enlarge, split_colors
+
+if TYPE_CHECKING:
+    from mmspec.plugins.api import Augmentation
+
+_CLASSES = tuple(map(str, range(10)))
+
+
+@attrs.frozen
+class Digits:
+    """Grey digits of one split: `images` (N, 28, 28) uint8, `targets` (N,) and `ids` (N,)."""
+
+    images: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+
+
+@attrs.frozen(kw_only=True)
+class ColoredDataset(Dataset):
+    """What coloured digits share: modalities `grey` and `color`, and how a sample gets its colour."""
+
+    modalities: ClassVar[Mapping[str, ModalityInfo]] = {
+        "grey": ModalityInfo((1, SIZE, SIZE), mean=(0.5,), std=(0.5,)),
+        "color": ModalityInfo((3, SIZE, SIZE), mean=(0.5,) * 3, std=(0.5,) * 3),
+    }
+
+    seed: int = option("which colours, and where the data set has none of its own, which splits", default=0,
+                       validator=at_least(0))  # fmt: skip
+    color_variance: float = option(
+        "variance of a sample's colour around the mean colour", default=0.02, validator=at_least(0)
+    )
+    shift: int = option(
+        "training images are moved by up to this many pixels, both modalities alike",
+        default=0,
+        validator=between(0, SIZE - 1),
+    )
+
+    @abstractmethod
+    def digits(self) -> Mapping[str, Digits]:
+        """The grey digits by split, without `test_iid`."""
+
+    def describe(self) -> DataInfo:
+        """Modalities grey and color, ten classes; test has shifted colours, test_iid those of training."""
+        roles: dict[str, Role] = {
+            "train": "train", "val": "validation", "test": "test", "test_iid": "test",
+        }  # fmt: skip
+        return DataInfo(self.modalities, _CLASSES, roles)
+
+    def open(self, modalities: Sequence[str]) -> Mapping[str, Source]:
+        """All splits; `test` and `test_iid` hold the same digits under the same ids, in other colours."""
+        del modalities  # colours are multiplied out when they are read
+        digits = dict(self.digits())
+        digits["test_iid"] = digits["test"]
+        return {split: self._tinted(split, part) for split, part in digits.items()}
+
+    def fingerprint(self) -> str:
+        """A hash over every array of every split; grey digits, colours, targets and ids."""
+        digest = hashlib.sha256()
+        for split, source in sorted(self.open(tuple(self.modalities)).items()):
+            assert isinstance(source, TintedSource)
+            for name in ("digits", "colors", "targets", "ids"):
+                array = np.ascontiguousarray(getattr(source, name))
+                digest.update(f"{split}/{name}/{array.dtype}/{array.shape}\n".encode())
+                digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def augmentations(self, modality: str) -> Sequence[Augmentation]:
+        """A random shift, the same for both modalities; black comes in at the edge."""
+        del modality
+        if not self.shift:
+            return ()
+        from mmspec.plugins.api import RandomShift
+
+        return (RandomShift(stream="shift", pixels=self.shift, fill=0),)
+
+    def _tinted(self, split: str, part: Digits) -> TintedSource:
+        colors = split_colors(
+            part.targets, split, classes=len(_CLASSES), seed=self.seed, variance=self.color_variance
+        )
+        return TintedSource(part.images, colors, part.targets, part.ids)
+
+
+@attrs.frozen(kw_only=True)
+class ColoredDigits(ColoredDataset):
+    """Grey and coloured digits out of scikit-learn's 1797 handwritten ones (8x8, enlarged); needs no files.
+
+    One split of 1097 train, 200 val and 500 test samples, fixed by `seed`. Training colours follow the
+    class, those of val and test are random; test_iid is test in the colours of its classes.
+    """
+
+    def digits(self) -> Mapping[str, Digits]:
+        """scikit-learn's digits, shuffled by `seed` and cut in three."""
+        images, targets = load_digits()
+        order = np.random.default_rng(self.seed).permutation(len(targets))
+        parts = zip(("train", "val", "test"), np.split(order, [1097, 1297]), strict=True)
+        return {split: Digits(images[rows], targets[rows], rows) for split, rows in parts}
+
+
+@attrs.frozen(kw_only=True)
+class ColoredMnist(ColoredDataset):
+    """Grey and coloured digits out of the official MNIST files, in the places torchvision gives them.
+
+    Official training and test sets. The last `validation` training samples become val, in random colours;
+    with `validation = 0` there is no val but what `[split]` takes out of train, in training colours.
+    """
+
+    root: Path = option("the folder that holds MNIST/raw with the four unpacked IDX files")
+    validation: int = option(
+        "how many of the last training samples become val; 0: none", default=10000, validator=at_least(0)
+    )
+
+    def describe(self) -> DataInfo:
+        """As for all coloured digits; without `val` where `validation` is 0."""
+        info = super().describe()
+        if self.validation:
+            return info
+        return attrs.evolve(info, splits={s: r for s, r in info.splits.items() if r != "validation"})
+
+    def check(self) -> Sequence[Problem]:
+        """Whether the four files are there and whole, from their headers and sizes."""
+        problems = [*idx.check_pair(self._raw, "train"), *idx.check_pair(self._raw, "t10k")]
+        if not problems:
+            problems += self._check_validation()
+        return problems
+
+    def digits(self) -> Mapping[str, Digits]:
+        """The IDX files, read by torchvision.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        problems = self.check()
+        if problems:
+            raise DataError(problems)
+        images, targets = idx.read_pair(self._raw, "train")
+        cut = len(targets) - self.validation
+        ids = np.arange(len(targets))
+        splits = {"train": Digits(images[:cut], targets[:cut], ids[:cut])}
+        if self.validation:
+            splits["val"] = Digits(images[cut:], targets[cut:], ids[cut:])
+        test_images, test_targets = idx.read_pair(self._raw, "t10k")
+        splits["test"] = Digits(test_images, test_targets, len(ids) + np.arange(len(test_targets)))
+        return splits
+
+    def write_sample(self, root: Path) -> ColoredMnist:
+        """1297 training and 500 test digits of scikit-learn, enlarged, as IDX files under `root`."""
+        images, targets = load_digits()
+        raw = root / "MNIST" / "raw"
+        idx.write_pair(raw, "train", images[:1297], targets[:1297])
+        idx.write_pair(raw, "t10k", images[1297:], targets[1297:])
+        return attrs.evolve(self, root=root, validation=min(self.validation, 200))
+
+    @property
+    def _raw(self) -> Path:
+        return self.root / "MNIST" / "raw"
+
+    def _check_validation(self) -> Iterable[Problem]:
+        samples = idx.samples(self._raw, "train")
+        if self.validation >= samples:
+            yield Problem(
+                f"validation = {self.validation} leaves none of the {samples} training samples",
+                hint=f"a number below {samples}",
+            )
+
+
+def load_digits() -> tuple[np.ndarray, np.ndarray]:
+    """scikit-learn's handwritten digits, enlarged: images (1797, 28, 28) uint8, targets (1797,)."""
+    from sklearn.datasets import load_digits as read
+
+    bunch = read()
+    return np.rint(enlarge(bunch.images) * (255 / 16)).astype(np.uint8), bunch.target.astype(np.int64)

@@ -1,0 +1,1 @@
+"""What torch and torchvision bring: networks, the loss, optimizers, schedules and accuracy."""
