@@ -21,11 +21,8 @@ from mmspec.cli.options import (
 )
 from mmspec.cli.progress import display, main_metric
 from mmspec.cli.terminal import print_table, table
-from mmspec.errors import RecordError
-from mmspec.launch.child import cores
 from mmspec.launch.local import INTERRUPTED
-from mmspec.launch.prepare import PreparedRun, check_graphs, launch, make_directory, prepare
-from mmspec.plugins.plan import RunPlan
+from mmspec.launch.prepare import PreparedRun, default_jobs, launch, make_ready, prepare
 from mmspec.records import load_run
 
 EXAMPLE = """\
@@ -69,14 +66,7 @@ def command(
     if dry_run:
         _list(prepared)
         return 0
-    todo = tuple(run for run in prepared if run.state != "finished")
-    if busy := [run for run in todo if run.state == "running"]:
-        raise RecordError(
-            f"another process is working on {busy[0].path}", hint="wait for it, or stop it first"
-        )
-    check_graphs(run.plan for run in todo)
-    for run in todo:
-        make_directory(run, experiment.document, overrides)
+    todo = make_ready(prepared, experiment.document, overrides)
     if done := len(prepared) - len(todo):
         click.echo(f"{done} of {len(prepared)} runs are finished already")
     with display(todo) as shown:
@@ -84,12 +74,6 @@ def command(
     _summarise(prepared)
     _hint(experiment.name, statuses)
     return _exit_code(statuses)
-
-
-def default_jobs(plans: Sequence[RunPlan]) -> int:
-    """Two at a time where each takes one of at least two cores; else one."""
-    one_thread = all(stage.spec.train.threads == 1 for plan in plans for stage in plan.stages)
-    return 2 if one_thread and cores() >= 2 else 1
 
 
 def _say_stale(prepared: Sequence[PreparedRun]) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mmspec.errors import DataError, MmspecError, Problem
+from mmspec.errors import DataError, MmspecError, Problem, RecordError
+from mmspec.launch.child import cores
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
@@ -103,15 +104,36 @@ def check_graphs(plans: Iterable[RunPlan]) -> None:
         raise failure(problems)
 
 
-def make_directory(run: PreparedRun, document: Document, overrides: Sequence[str]) -> RunDirectory:
-    """Make the run's directory, if it is not there."""
-    return RunDirectory.create(
-        run.path,
-        spec=run.plan.resolved,
-        identity=run.identity.to_json(),
-        sources=_sources(document, overrides),
-        provenance=provenance((origin.distribution for origin in run.plan.origins), Path.cwd()),
-    )
+def make_ready(
+    runs: Iterable[PreparedRun], document: Document, overrides: Sequence[str]
+) -> tuple[PreparedRun, ...]:
+    """Check the runs that are not finished, make their directories, and return them.
+
+    Raises:
+        RecordError: another process works on one of them.
+        UserError: parts of one do not fit together.
+    """
+    todo = tuple(run for run in runs if run.state != "finished")
+    if busy := [run for run in todo if run.state == "running"]:
+        raise RecordError(
+            [Problem(f"another process is working on {run.path}", hint="stop it first") for run in busy]
+        )
+    check_graphs(run.plan for run in todo)
+    for run in todo:
+        RunDirectory.create(
+            run.path,
+            spec=run.plan.resolved,
+            identity=run.identity.to_json(),
+            sources=_sources(document, overrides),
+            provenance=provenance((origin.distribution for origin in run.plan.origins), Path.cwd()),
+        )
+    return todo
+
+
+def default_jobs(plans: Iterable[RunPlan]) -> int:
+    """Runs at a time: two where each takes one of at least two cores, else one."""
+    one_thread = all(stage.spec.train.threads == 1 for plan in plans for stage in plan.stages)
+    return 2 if one_thread and cores() >= 2 else 1
 
 
 def command(path: Path) -> list[str]:
