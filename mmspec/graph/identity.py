@@ -11,13 +11,15 @@ import json
 import re
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import attrs
 
 from mmspec.plugins.discovery import source_hash
 from mmspec.plugins.plan import RunPlan
+
+#: The modules of mmspec that make numbers.
+ENGINE = ("mmspec.graph", "mmspec.data", "mmspec.engine", "mmspec.plugins.augment", "mmspec.plugins.working")
 
 #: Keys of `[train]` that cannot change a number.
 IRRELEVANT = frozenset({"workers", "log_every", "checkpoint_every", "packed"})
@@ -59,8 +61,7 @@ def _relevant(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code(plan: RunPlan) -> dict[str, dict[str, str | None]]:
     """Version and, where installed in editable form, source hash of the engine and of each plugin."""
-    framework = Path(__file__).parents[1]
-    parts = [source_hash("mmspec", framework / name) for name in ("graph", "data", "engine", "plugins")]
+    parts = [source_hash("mmspec", name) for name in ENGINE]
     code: dict[str, dict[str, str | None]] = {
         "mmspec": {
             "distribution": "mmspec",

@@ -24,9 +24,9 @@ def load_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for operator in ("nms", "qnms"):
         if not hasattr(torch.ops.torchvision, operator):
-            library.define(operator + _SCHEMA)
+            library.define(operator + _SCHEMA)  # type: ignore[no-untyped-call]
     _kept.append(library)
     return importlib.import_module("torchvision")

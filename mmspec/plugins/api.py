@@ -28,41 +28,50 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import attrs
 import numpy as np
 
-from mmspec.errors import DataError, Problem
+from mmspec.errors import DataError, GraphError, Problem
+from mmspec.plugins.recorded import RecordedRow, RecordedRun
 
 if TYPE_CHECKING:
     import torch
+    from matplotlib.axes import Axes
     from torch import nn
 
     from mmspec.plugins.working import (
         Augmentation,
+        Batch,
+        Decision,
         EpochSchedule,
+        Evaluation,
+        FusionOutput,
         FusionUnit,
+        GatedFusionUnit,
+        HorizontalFlip,
         MultiModalNetwork,
+        NetworkOutput,
         ObjectiveTerms,
+        RandomShift,
         SplitMetric,
+        Step,
         Strategy,
         StreamingMetric,
         TrainingMetric,
+        load_torchvision,
     )
 
-_WORKING = (
-    "Augmentation", "Batch", "Decision", "EpochSchedule", "Evaluation", "FusionOutput", "FusionUnit",
-    "GatedFusionUnit", "HorizontalFlip", "MultiModalNetwork", "NetworkOutput", "ObjectiveTerms",
-    "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric", "TrainingMetric",
-    "load_torchvision",
-)  # fmt: skip
-
-__all__ = [  # noqa: PLE0604
-    "ArraySource", "Backbone", "Balancing", "Cut", "DataError", "DataInfo", "Dataset", "Figure", "Fusion",
-    "Launcher", "Metric", "Mistake", "ModalityInfo", "Objective", "Optimizer", "Outline", "Plugin",
-    "Problem", "Role", "Schedule", "Source", "Tracker", "TrackerSession", "at_least", "between", "one_of",
-    "option", *_WORKING,
+__all__ = [
+    "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch", "Cut", "DataError", "DataInfo",
+    "Dataset", "Decision", "EpochSchedule", "Evaluation", "Figure", "Fusion", "FusionOutput",
+    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Launcher", "Looks",
+    "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
+    "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomShift", "RecordedRow",
+    "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy", "StreamingMetric",
+    "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between", "load_torchvision", "one_of",
+    "option",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name in _WORKING:
+    if name in __all__:  # but not defined here: a working object
         from mmspec.plugins import working
 
         return getattr(working, name)
@@ -118,6 +127,12 @@ def one_of(*allowed: object) -> Validator:
 # ---------------------------------------------------------------- what plugins are told, and answer
 
 Role = Literal["train", "validation", "test"]
+
+#: The runs of a report by the label of their row.
+Groups = Mapping[str, Sequence[RecordedRun]]
+
+#: For each label of a report: keyword arguments of matplotlib's `plot`.
+Looks = Mapping[str, Mapping[str, Any]]
 
 
 @attrs.frozen
@@ -176,7 +191,7 @@ class Plugin(ABC):
     kind: ClassVar[str]
 
     def mistakes(self, outline: Outline) -> Iterable[Mistake]:
-        """What in the rest of the spec this plugin cannot work with. Called without torch, before any data."""
+        """What in the rest of the spec this plugin cannot work with; asked without torch, before any data."""
         return ()
 
 
@@ -212,7 +227,8 @@ class ArraySource(Source):
 
     def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
         """The rows of the modality's array."""
-        return self.arrays[modality][indices]
+        rows: np.ndarray = self.arrays[modality][indices]
+        return rows
 
 
 class Dataset(Plugin):
@@ -330,7 +346,7 @@ class Optimizer(Plugin):
 
     @abstractmethod
     def build(self, groups: Sequence[Mapping[str, Any]]) -> torch.optim.Optimizer:
-        """The optimizer over these groups: each has `params` and `lr_scale`; lr of a group is lr * lr_scale."""
+        """The optimizer over groups of `params` and `lr_scale`; a group learns at lr * lr_scale."""
 
 
 class Schedule(Plugin):
@@ -369,7 +385,7 @@ class TrackerSession(ABC):
     ) -> None:
         """The end: final metrics by name."""
 
-    def picture(self, name: str, svg: str) -> None:
+    def picture(self, name: str, svg: str) -> None:  # noqa: B027 - a tracker may have no use for it
         """A picture, as SVG text (the training graph)."""
 
 
@@ -389,7 +405,7 @@ class Tracker(Plugin):
         folder: Path,
         say: Callable[[str], None],
     ) -> TrackerSession:
-        """Begin (or, after a kill, go on with) a run. `folder` is the tracker's own; `say` tells the user a line."""
+        """Begin a run, or go on with one. `folder` is the tracker's own; `say` tells the user a line."""
 
 
 class Launcher(Plugin):
@@ -405,14 +421,24 @@ class Launcher(Plugin):
         jobs: int,
         changed: Callable[[str, Literal["started", "retried", "finished", "failed", "interrupted"]], None],
     ) -> Mapping[str, int]:
-        """Run these commands, by run id, `jobs` at a time; the exit status of each. `changed` hears of each change."""
+        """Run these commands, by run id, `jobs` at a time; the exit status of each. `changed` is told."""
 
 
 class Figure(Plugin):
-    """A picture in a report."""
+    """A picture in a report, drawn by matplotlib, which is to be imported inside `draw`."""
 
     kind = "figure"
 
+    def size(self, groups: Groups) -> tuple[float, float]:
+        """Width and height in inches, as printed."""
+        del groups
+        return 5.5, 3.0
+
     @abstractmethod
-    def draw(self, groups: Mapping[str, Sequence[Any]], axes: Any) -> None:
-        """Draw on matplotlib `axes` from run records, grouped by row label in the report's order."""
+    def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
+        """Draw on `axes`; return remarks for the reader, such as what could not be drawn.
+
+        `groups` are the runs by the label of their row, in the report's order; a group may be empty.
+        `looks` gives each label its color, linestyle and marker: the same in all figures of a report.
+        Labels are other people's words: pass `parse_math=False` with each.
+        """

@@ -12,8 +12,8 @@ from zlib import crc32
 import attrs
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.functional import pad
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -22,7 +22,8 @@ def _mix(x: np.ndarray) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele et al. 2014): 64 bits in, 64 well-mixed bits out."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    mixed: np.ndarray = x ^ (x >> np.uint64(31))
+    return mixed
 
 
 def keyed_uniform(seed: int, epoch: int, samples: np.ndarray, stream: str) -> np.ndarray:
@@ -52,6 +53,7 @@ class HorizontalFlip(Augmentation):
     p: float = 0.5
 
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """Each sample as it is, or mirrored."""
         flip = torch.from_numpy(keyed_uniform(seed, epoch, samples, f"{self.stream}/flip") < self.p)
         flip = flip.to(batch.device, non_blocking=True).view(-1, *[1] * (batch.ndim - 1))
         return torch.where(flip, batch.flip(-1), batch)
@@ -65,8 +67,9 @@ class RandomShift(Augmentation):
     fill: int = 0
 
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """Each sample, moved by its own draw."""
         n, (height, width) = self.pixels, batch.shape[-2:]
-        padded = F.pad(batch, (n, n, n, n), value=self.fill)
+        padded = pad(batch, (n, n, n, n), value=self.fill)
         rows = self._starts("y", seed, epoch, samples, batch.device) + torch.arange(
             height, device=batch.device
         )
