@@ -12,11 +12,11 @@ from mmspec.errors import DataError, PluginError
 from mmspec.plugins import api
 from mmspec.plugins.registry import CORE_KEYS, PluginRecord, Registry
 from mmspec.spec import model
-from mmspec.spec.expand import note
 from mmspec.spec.findings import Context, Findings
 from mmspec.spec.scan import Path
 from mmspec.spec.structure import Misfit, MisfitError, plain, structure_fields
 from mmspec.spec.tree import Node
+from mmspec.spec.typed import note
 from mmspec.spec.words import describe, dotted, listed, suggestion
 
 _CORE: Mapping[str, type[model.Use]] = {"fusion": model.Fusion, "optimizer": model.Optimizer}

@@ -177,7 +177,7 @@ def make_registry(found: Discovery) -> Registry:
         if offer.kind not in KINDS:
             problems.append(
                 Problem(
-                    f"{offer.distribution}: {offer.name} is offered as {offer.kind}, which is no kind of plugin",
+                    f"{offer.distribution}: {offer.name} is offered as {offer.kind}: no kind of plugin",
                     hint=f"kinds: {listed(KINDS)}",
                 )
             )

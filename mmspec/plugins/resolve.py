@@ -85,7 +85,7 @@ def _plans(expansion: Expansion, findings: Findings, registry: Registry) -> Iter
 
 def _around(expansion: Expansion, workshop: Workshop) -> tuple[tuple[Part, ...], Part | None]:
     """Trackers and launcher: what is the same for all runs of a spec."""
-    place = Place(Source(expansion.home.file, ""), 0)
+    place = Place(Source(expansion.home.file, ""), -1)
     track = expansion.track or Node((), place)
     if not isinstance(track.value, tuple):
         track = Node((track,), track.place, track.key)

@@ -11,12 +11,13 @@ from mmspec.errors import Location
 from mmspec.plugins.api import Role
 from mmspec.plugins.parts import Part, Workshop
 from mmspec.plugins.plan import StagePlan
-from mmspec.spec.expand import StageTree, typed
+from mmspec.spec.expand import StageTree
 from mmspec.spec.findings import Context, Findings
 from mmspec.spec.model import Evaluate, InitFrom, Modality, Select, Split, Stage, Train
 from mmspec.spec.source import Place, Source
 from mmspec.spec.structure import plain
 from mmspec.spec.tree import Node, expanded
+from mmspec.spec.typed import typed
 from mmspec.spec.words import describe, dotted, listed, suggestion
 
 #: The split that `[split]` takes from the training set.
@@ -71,7 +72,7 @@ class StageReader:
     def __init__(self, workshop: Workshop, home: Location) -> None:
         self.workshop = workshop
         self.home = home
-        self._place = Place(Source(home.file, ""), 0)
+        self._place = Place(Source(home.file, ""), -1)
         self._defaults: dict[str, Node] = {}
         self._typed: dict[tuple[int, str], tuple[Node, Any, Findings]] = {}
 

@@ -29,7 +29,9 @@ class Source:
         return starts
 
     def locate(self, start: int, width: int = 1) -> Location:
-        """The place of `width` characters from offset `start`, as a person sees it."""
+        """The place of `width` characters from offset `start`, as a person sees it; below 0: the file."""
+        if start < 0:
+            return Location(self.file)
         line = bisect_right(self._starts, start) - 1
         begin = self._starts[line]
         end = self.text.find("\n", begin)

@@ -98,8 +98,8 @@ def _build(parsed: Any, path: Path, spans: Mapping[Path, Span], source: Source) 
 
 
 def from_plain(value: Any, source: Source) -> Node:
-    """A tree out of plain JSON values, all standing at the start of `source`; a key with null is left out."""
-    place = Place(source, 0)
+    """A tree out of plain JSON values, all standing in `source` as a whole; a key with null is left out."""
+    place = Place(source, -1)
     if isinstance(value, Mapping):
         return Node({k: from_plain(v, source) for k, v in value.items() if v is not None}, place, place)
     if isinstance(value, list | tuple):
