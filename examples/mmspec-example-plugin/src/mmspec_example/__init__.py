@@ -1,0 +1,1 @@
+"""Plugins for mmspec in a distribution of their own."""
