@@ -27,9 +27,10 @@ def _needs_fusion(outline: Outline, capability: str | None = None) -> Iterable[M
 class ConditionalUtilization(Metric):
     """Conditional utilisation rate: the share of a branch's accuracy that rests on the other modalities.
 
-    u(others|m) = (A(f_m) - A(f'_m)) / A(f_m), where A(f_m) is branch m's accuracy and A(f'_m) is branch m's accuracy while the other modalities' squeezes, in every fusion unit, are held at
-    their averages over the training split. For two modalities m0 and m1 (in the spec's order), d_util =
-    u(m1|m0) - u(m0|m1); for more, which the paper does not define, largest minus smallest.
+    u(others|m) = (A(f_m) - A(f'_m)) / A(f_m), where A(f_m) is branch m's accuracy, and A(f'_m) that accuracy
+    while the other modalities' squeezes, in every fusion unit, are held at their averages over the training
+    split. For two modalities m0 and m1, in the spec's order, d_util = u(m1|m0) - u(m0|m1); for more, which
+    the paper does not define, largest minus smallest.
     """
 
     splits: tuple[str, ...] | None = option("the splits it is measured on; absent: all", default=None)
