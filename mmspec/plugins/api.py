@@ -192,6 +192,7 @@ class Plugin(ABC):
 
     def mistakes(self, outline: Outline) -> Iterable[Mistake]:
         """What in the rest of the spec this plugin cannot work with; asked without torch, before any data."""
+        del outline
         return ()
 
 

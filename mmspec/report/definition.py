@@ -1,0 +1,104 @@
+"""A report as typed records: what the TOML of one report may say, key by key."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import attrs
+
+from mmspec.report.statistics import Better
+from mmspec.spec.model import Use, key
+
+#: The version of the report language this mmspec speaks.
+LANGUAGE = 1
+
+#: What a `where` or a label of a run may be.
+Scalar = str | bool | int | float
+
+
+@attrs.frozen(kw_only=True)
+class RowsBy:
+    """`rows = {by = …}`: one row for each value that the runs have."""
+
+    by: str = key("a label of the runs (variant, a swept key), a key of their spec, or experiment")
+    order: tuple[Scalar, ...] = key(
+        "these values first, in this order, whether or not runs have them", default=()
+    )
+    labels: dict[str, str] = key("what a reader sees instead of a value", factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Row:
+    """`[[rows]]`: one row, said explicitly."""
+
+    label: str = key("what a reader sees")
+    where: dict[str, Scalar] = key("the runs of this row: labels or keys of their spec, and their values")
+
+
+Rows = RowsBy | tuple[Row, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Column:
+    """`[[tables.columns]]`: one number of every run."""
+
+    label: str = key("the head of the column")
+    value: str = key("a metric with its split, e.g. test/accuracy")
+    group: str | None = key("a head above this column and its neighbours of the same group", default=None)
+    unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")
+    digits: int | None = key("digits after the point; absent: 1 for percent, 3 for numbers", default=None)
+    better: Better = key("which direction is better: max, min, or none", default="none")
+    where: dict[str, Scalar] = key("only these runs of the row count in this column", factory=dict)
+
+    @property
+    def decimals(self) -> int:
+        """Digits after the point."""
+        if self.digits is not None:
+            return self.digits
+        return 1 if self.unit == "percent" else 3
+
+    @property
+    def factor(self) -> float:
+        """What a value is multiplied by before it is shown."""
+        return 100.0 if self.unit == "percent" else 1.0
+
+
+@attrs.frozen(kw_only=True)
+class Table:
+    """`[[tables]]`: strategies down, numbers across, each cell a mean over seeds."""
+
+    columns: tuple[Column, ...] = key("the columns, in order")
+    title: str = key("the caption")
+    text: str = key("a sentence or two under the caption", default="")
+    rows: Rows | None = key("the rows; absent: those of the report", default=None)
+    baseline: str | None = key("label of the row that the others are tested against", default=None)
+    underline_second: bool = key("underline the second best", default=False)
+
+
+@attrs.frozen(kw_only=True)
+class FigureBlock(Use):
+    """`[[figures]]`: a picture, drawn by a plugin."""
+
+    title: str = key("the caption")
+    name: str | None = key("name of its files; absent: the plugin's", default=None)
+    text: str = key("a sentence or two under the caption", default="")
+    rows: Rows | None = key("what is drawn; absent: the rows of the report", default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Definition:
+    """A report."""
+
+    mmspec: int = key("version of the report language")
+    title: str = key("title of the report")
+    runs: tuple[str, ...] = key("experiments whose runs are read: names or patterns, under the runs' folder")
+    text: str = key("what a reader should know first; blank lines part paragraphs", default="")
+    made_by: str | None = key("the command that makes the runs; absent: the one they recorded", default=None)
+    rows: Rows | None = key("rows of the tables and figures that do not give their own", default=None)
+    tables: tuple[Table, ...] = key("the tables, in order", default=())
+    figures: tuple[FigureBlock, ...] = key("the figures, in order", default=())
+
+
+def shown(value: Any) -> str:
+    """A label's value as a reader sees it, and as `labels` names it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,209 @@
+"""What stands under a table: made from the runs, never by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from mmspec.errors import RecordError
+from mmspec.records import RunRecord
+from mmspec.report.selection import LeftOut, Selection
+from mmspec.report.statistics import ALPHA, MIN_TESTED
+from mmspec.report.table import Cell, Table
+from mmspec.report.text import Code, Sentence, listed, spans
+from mmspec.spec.words import nearest
+
+_WHY = {
+    "failed": "failed",
+    "unfinished": "unfinished",
+    "running": "still running",
+    "smoke": "smoke runs",
+    "stale": "stale (same spec, older code or data)",
+    "spec changed": "stale (the spec has changed since)",
+    "duplicate": "copies of a run",
+}
+
+
+def table_notes(table: Table, selection: Selection, made_by: str | None) -> list[Sentence]:
+    """How to read the table, and what it lacks."""
+    notes = [*_reading(table), *_tests(table), _sources(table)]
+    notes += _missing_rows(table, selection, made_by)
+    notes += _missing_seeds(table, made_by)
+    notes += _missing_values(table, selection)
+    notes += _not_finite(table)
+    return notes
+
+
+def report_notes(selection: Selection, used: Sequence[RunRecord]) -> list[Sentence]:
+    """Which runs are left out of the report, and what differs between those that are in it."""
+    notes = list(_left_out(selection.left_out))
+    unused = [run for run in selection.runs if run.path not in {run.path for run in used}]
+    if unused:
+        notes.append(("In no row: ", *listed(Code(run.id) for run in unused), "."))
+    notes += [
+        ("Cannot be read: ", str(problem.where), " ", problem.what, ".") for problem in selection.problems
+    ]
+    notes += _mixed(used)
+    return notes
+
+
+# ---------------------------------------------------------------- how to read it
+
+
+def _cells(table: Table) -> Iterable[tuple[str, Cell]]:
+    return ((label, cell) for label, row in table.cells.items() for cell in row)
+
+
+def _seeds(table: Table) -> list[int]:
+    return sorted({run.seed for _, cell in _cells(table) for run, _ in cell.taken})
+
+
+def _reading(table: Table) -> Iterable[Sentence]:
+    n = table.seeds_expected
+    seeds = spans(_seeds(table))
+    if n == 0:
+        return
+    if n == 1:
+        yield (f"One seed ({seeds}).",)
+    else:
+        counts = {len(cell.taken) for _, cell in _cells(table)} - {0, n}
+        unless = ", unless a cell says otherwise" if counts else ""
+        yield (f"Mean ± standard deviation (n − 1) over n = {n} seeds ({seeds}){unless}.",)
+    if any(cell.is_best for _, cell in _cells(table)):
+        second = ", second underlined" if any(table.is_second(cell) for _, cell in _cells(table)) else ""
+        yield (f"Best of a column in bold{second}; ranked as rounded, so ties share the mark.",)
+
+
+def _tests(table: Table) -> Iterable[Sentence]:
+    baseline = table.definition.baseline
+    if baseline is None:
+        return
+    if table.is_tested:
+        yield (
+            f"† differs from {baseline}: Welch's t-test, p < {ALPHA:g} after Holm's correction over the tests"
+            f" of the column; cells with fewer than {MIN_TESTED} seeds are not tested.",
+        )
+    elif table.seeds_expected:
+        yield (f"No tests against {baseline}: fewer than {MIN_TESTED} seeds, or no spread over them.",)
+
+
+def _sources(table: Table) -> Sentence:
+    """Which metric, on which split, stands in each column."""
+    labels = [column.label for column in table.columns]
+    parts: list[str | Code] = []
+    for column in table.columns:
+        head = column.label
+        if column.group and labels.count(head) > 1:
+            head = f"{column.group}, {head}"
+        parts += ["; " if parts else "Columns as split/metric: ", f"{head} ", Code(column.value)]
+    return (*parts, ".")
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def _missing_rows(table: Table, selection: Selection, made_by: str | None) -> Iterable[Sentence]:
+    empty = [label for label, runs in table.groups.items() if not runs]
+    if empty:
+        command = made_by or _command(selection.all_runs)
+        yield ("No finished run of ", *listed(empty), *_makes(command, len(empty) > 1), ".")
+
+
+def _missing_seeds(table: Table, made_by: str | None) -> Iterable[Sentence]:
+    wanted = {run.seed for runs in table.groups.values() for run in runs}
+    lacking: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for label, runs in table.groups.items():
+        if runs and (gone := wanted - {run.seed for run in runs}):
+            lacking[tuple(sorted(gone))].append(label)
+    for seeds, labels in lacking.items():
+        command = made_by or _command(run for label in labels for run in table.groups[label])
+        word = "seed" if len(seeds) == 1 else "seeds"
+        yield (*listed(labels), f" without {word} {spans(seeds)}", *_makes(command, len(seeds) > 1), ".")
+
+
+def _makes(command: str | None, several: bool) -> Sentence:
+    return ("; ", Code(command), " makes them" if several else " makes it") if command else ()
+
+
+def _command(runs: Iterable[RunRecord]) -> str | None:
+    """The command that the newest of these runs recorded."""
+    commands = []
+    for run in runs:
+        try:
+            commands.append((str(run.provenance.get("created", "")), str(run.provenance["command"])))
+        except (RecordError, KeyError):
+            continue
+    return max(commands)[1] if commands else None
+
+
+def _missing_values(table: Table, selection: Selection) -> Iterable[Sentence]:
+    """Columns that some rows with runs do not have."""
+    lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for index, column in enumerate(table.columns):
+        labels = tuple(label for label, row in table.cells.items() if row[index].without)
+        full = [label for label, row in table.cells.items() if row[index].taken]
+        if labels and not full:
+            known = sorted({name for run in selection.runs for name in run.values})
+            close = nearest(column.value, known)
+            meant: Sentence = ("; did you mean ", Code(close), "?") if close else (".",)
+            yield ("No run holds ", Code(column.value), *meant)
+        elif labels:
+            lacking[labels].append(column.value)
+    for labels, values in lacking.items():
+        yield ("– not measured: ", *listed(labels), " without ", *listed(map(Code, values)), ".")
+
+
+def _not_finite(table: Table) -> Iterable[Sentence]:
+    for label, cell in _cells(table):
+        if cell.summary.dropped:
+            runs = [Code(run.id) for run, value in cell.taken if not math.isfinite(value)]
+            rest = "not averaged, ranked or tested" if cell.summary.n else "so there is no mean"
+            yield (
+                "Not a finite number: ",
+                label,
+                ", ",
+                Code(cell.column.value),
+                " in ",
+                *listed(runs),
+                f"; {rest}.",
+            )
+
+
+# ---------------------------------------------------------------- about the runs
+
+
+def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Sentence]:
+    reasons: dict[str, list[RunRecord]] = defaultdict(list)
+    for left in left_out:
+        reasons[left.reason].append(left.run)
+    for reason, why in _WHY.items():
+        if runs := reasons.get(reason):
+            yield (f"Left out, {why}: ", *listed(Code(run.id) for run in runs), ".")
+
+
+def _mixed(runs: Sequence[RunRecord]) -> Iterable[Sentence]:
+    """Parts of the code, and data, that were not the same for all runs of the report."""
+    seen: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for run in runs:
+        for part, fingerprint in _parts(run):
+            seen[part].add(fingerprint)
+    changed = sorted({name for (name, _), versions in seen.items() if len(versions) > 1})
+    if changed:
+        yield (
+            "Not all runs were made by the same code and data; they differ in ",
+            *listed(map(Code, changed)),
+            ".",
+        )
+
+
+def _parts(run: RunRecord) -> Iterable[tuple[tuple[str, str], str]]:
+    """Each piece of code and data a run depends on: (its name, what it was asked for), its fingerprint."""
+    code = run.identity.get("code")
+    for name, origin in code.items() if isinstance(code, Mapping) else ():
+        yield (str(name), ""), json.dumps(origin, sort_keys=True)
+    data = run.identity.get("data")
+    asked = json.dumps([stage.get("dataset") for stage in run.spec["stages"]], sort_keys=True)
+    for name, fingerprint in data.items() if isinstance(data, Mapping) else ():
+        yield (f"data ({name})", asked), str(fingerprint)

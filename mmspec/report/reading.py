@@ -1,0 +1,136 @@
+"""From a report's TOML to its typed definition: strict, and all mistakes at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import attrs
+
+from mmspec.errors import PluginError, ReportError, SpecError
+from mmspec.plugins.api import Figure
+from mmspec.plugins.registry import Registry
+from mmspec.report.definition import LANGUAGE, Definition, FigureBlock, RowsBy
+from mmspec.spec.findings import Findings
+from mmspec.spec.load import Document, read_document
+from mmspec.spec.structure import MisfitError, fields, structure_fields
+from mmspec.spec.tree import Node
+from mmspec.spec.typed import note
+from mmspec.spec.words import show, suggestion
+
+_FIGURE_KEYS = frozenset(fields(FigureBlock)) - {"options"}
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@attrs.frozen
+class Reading:
+    """A report as read: its definition, its figures' plugins by name of their files, and where all stands."""
+
+    definition: Definition
+    figures: Mapping[str, Figure]
+    source: Document
+
+
+def read_definition(path: Path, registry: Registry) -> Reading:
+    """Read a report definition with what it extends.
+
+    Raises:
+        ReportError: with all that is wrong, each at its place.
+    """
+    findings = Findings()
+    try:
+        document = read_document(path)
+        definition = _definition(document.root, findings)
+        figures = _figures(document.root, definition, registry, findings)
+        findings.raise_any()
+    except SpecError as error:
+        raise ReportError(error.problems) from None
+    assert definition is not None
+    return Reading(definition, figures, document)
+
+
+def _definition(root: Node, findings: Findings) -> Definition | None:
+    """The definition; options of figures' plugins are put apart. None, with findings, if it does not fit."""
+    tree = root.plain()
+    apart = [block if isinstance(block, dict) else {} for block in _list(tree.get("figures"))]
+    if apart:
+        tree["figures"] = [
+            {**{key: value for key, value in block.items() if key in _FIGURE_KEYS}, "options": {}}
+            if isinstance(block, dict)
+            else block
+            for block in tree["figures"]
+        ]
+    try:
+        read: Definition = structure_fields(Definition, tree)
+    except MisfitError as error:
+        note(error, root, (), findings)
+        return None
+    options = [{key: value for key, value in block.items() if key not in _FIGURE_KEYS} for block in apart]
+    blocks = tuple(attrs.evolve(b, options=o) for b, o in zip(read.figures, options, strict=True))
+    definition = attrs.evolve(read, figures=blocks)
+    _check(definition, root, findings)
+    return definition
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def _check(definition: Definition, root: Node, findings: Findings) -> None:
+    """What types cannot say."""
+    if definition.mmspec != LANGUAGE:
+        where = root.find(("mmspec",)).where()
+        findings.add(f"mmspec: this mmspec reads reports of version {LANGUAGE}", where)
+    if not definition.runs:
+        findings.add("runs: names no experiment", root.find(("runs",)).where())
+    if not definition.tables and not definition.figures:
+        findings.add("there is neither a table nor a figure", root.where(), "add [[tables]] or [[figures]]")
+    blocks = [*(("tables", i, t.rows) for i, t in enumerate(definition.tables))]
+    blocks += [("figures", i, f.rows) for i, f in enumerate(definition.figures)]
+    for kind, index, rows in blocks:
+        if (rows or definition.rows) is None:
+            where = root.find((kind, index)).where()
+            findings.add(f"{kind}[{index}]: has no rows", where, 'add rows = {by = "variant"} at the top')
+    for index, table in enumerate(definition.tables):
+        if not table.columns:
+            findings.add(f"tables[{index}]: has no columns", root.find(("tables", index)).where())
+        rows = table.rows or definition.rows
+        if table.baseline is not None and rows is not None and not isinstance(rows, RowsBy):
+            check_baseline(table.baseline, [row.label for row in rows], index, root, findings)
+
+
+def check_baseline(name: str, labels: list[str], index: int, root: Node, findings: Findings) -> None:
+    """Refuse a baseline that is no row."""
+    if name not in labels:
+        where = root.find(("tables", index, "baseline")).where()
+        findings.add(
+            f"tables[{index}].baseline: there is no row {show(name)}",
+            where,
+            suggestion(name, labels, of="rows"),
+        )
+
+
+def _figures(
+    root: Node, definition: Definition | None, registry: Registry, findings: Findings
+) -> dict[str, Figure]:
+    """The plugins of the figures with their options, by the name of their files."""
+    figures: dict[str, Figure] = {}
+    for index, block in enumerate(definition.figures if definition else ()):
+        node = root.find(("figures", index))
+        name = block.name or block.use.rpartition(":")[2]
+        if not _FILE_NAME.fullmatch(name):
+            findings.add(f"figures[{index}].name: {show(name)} cannot name a file", node.where())
+        elif name in figures:
+            findings.add(
+                f"figures[{index}]: another figure is called {show(name)}", node.where(), "give it a name"
+            )
+        try:
+            cls = registry.find("figure", block.use).load()
+            figures[name] = structure_fields(cls, block.options)
+        except PluginError as error:
+            where = root.find(("figures", index, "use")).where()
+            findings.extend(attrs.evolve(problem, where=where) for problem in error.problems)
+        except MisfitError as error:
+            note(error, node, ("figures", index), findings)
+    return figures

@@ -1,0 +1,176 @@
+"""From a definition and runs to files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import attrs
+
+from mmspec.errors import Location, Problem, ReportError
+from mmspec.plugins.api import Figure
+from mmspec.plugins.registry import Registry, default_registry
+from mmspec.report import html, latex, markdown, numbers
+from mmspec.report.definition import Definition, Rows, Table
+from mmspec.report.document import Document, NotedTable, Picture, used_runs
+from mmspec.report.groups import Groups, check_one_setting, group
+from mmspec.report.notes import report_notes, table_notes
+from mmspec.report.reading import Reading, check_baseline, read_definition
+from mmspec.report.selection import Selection, experiments, read_runs
+from mmspec.report.style import as_files, drawing, looks
+from mmspec.report.table import build_table
+from mmspec.report.terminal import Terminal
+from mmspec.report.text import Sentence
+from mmspec.spec.findings import Findings
+from mmspec.spec.words import listed
+
+#: What a report can be written as, by the name of the format.
+_TEXTS: Mapping[str, tuple[str, Callable[[Document], str]]] = {
+    "markdown": ("table.md", markdown.render),
+    "latex": ("table.tex", latex.render),
+    "html": ("index.html", html.render),
+    "csv": ("table.csv", numbers.as_csv),
+    "json": ("report.json", numbers.as_json),
+}
+_DRAWN = ("svg", "png")
+FORMATS = (*_TEXTS, *_DRAWN)
+
+
+@attrs.frozen
+class Report:
+    """A rendered report: what it says, and the files that were written."""
+
+    document: Document
+    files: tuple[Path, ...]
+
+    def terminal(self) -> Terminal:
+        """The tables and notes, for a rich console to print."""
+        return Terminal(self.document)
+
+
+def default_folder(path: Path) -> Path:
+    """Where the files of a report go if nobody says."""
+    return Path("output") / path.stem
+
+
+def render_report(
+    path: Path,
+    *,
+    runs_root: Path,
+    out: Path,
+    formats: Sequence[str] = FORMATS,
+    registry: Registry | None = None,
+) -> Report:
+    """Make the report that the definition at `path` asks for, and write it under `out`.
+
+    Raises:
+        ReportError: the definition is wrong, asks for what the runs do not hold, or cannot be written.
+    """
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise ReportError(f"there is no format {unknown[0]!r}", hint=f"formats: {', '.join(FORMATS)}")
+    reading = read_definition(path, registry or default_registry())
+    selection = read_runs(runs_root, reading.definition.runs)
+    if not selection.all_runs:
+        raise _no_runs(reading, runs_root, selection)
+    draw = bool({"html", "markdown", *_DRAWN} & set(formats))
+    document = build_document(reading, selection, out, draw=draw)
+    return Report(document, tuple(_write(document, out, formats)))
+
+
+def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
+    """There is nothing to report on: what was looked for, and how to make it."""
+    patterns = ", ".join(reading.definition.runs)
+    there = listed(folder.name for folder in experiments(root))
+    command = reading.definition.made_by
+    hint = f"make them by: {command}" if command else (f"there are runs of: {there}" if there else None)
+    where = reading.source.where("runs")
+    return ReportError(
+        [Problem(f"there are no runs of {patterns} under {root}", where, hint), *selection.problems]
+    )
+
+
+def build_document(reading: Reading, selection: Selection, folder: Path, *, draw: bool = True) -> Document:
+    """The report's numbers, and its pictures if they are to be drawn."""
+    definition = reading.definition
+    tables = [_noted(index, wanted, reading, selection) for index, wanted in enumerate(definition.tables)]
+    shown = [_figure_groups(index, reading, selection) for index in range(len(definition.figures))]
+    used = used_runs([*(noted.table.groups for noted in tables), *shown])
+    notes = report_notes(selection, [run for _, run in used])
+    pictures: list[Picture] = []
+    for block, groups, (name, figure) in zip(definition.figures, shown, reading.figures.items(), strict=True):
+        if draw:
+            data, remarks = _draw(figure, groups)
+            pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
+    return Document(definition, selection, tables, pictures, notes, used, folder)
+
+
+def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) -> NotedTable:
+    with _located(reading.source.where("tables", index)):
+        groups = _groups(wanted.rows, reading.definition, selection)
+        _check_baseline(wanted.baseline, groups, index, reading)
+        table = build_table(wanted, groups)
+    return NotedTable(table, table_notes(table, selection, reading.definition.made_by))
+
+
+def _figure_groups(index: int, reading: Reading, selection: Selection) -> Groups:
+    with _located(reading.source.where("figures", index)):
+        groups = _groups(reading.definition.figures[index].rows, reading.definition, selection)
+        for label, runs in groups.items():
+            check_one_setting(label, runs)
+    return groups
+
+
+def _groups(rows: Rows | None, definition: Definition, selection: Selection) -> Groups:
+    rows = rows or definition.rows
+    assert rows is not None  # the reading has refused it
+    return group(rows, selection)
+
+
+def _check_baseline(name: str | None, groups: Groups, index: int, reading: Reading) -> None:
+    """Refuse a baseline that is no row; of rows by value this is known only with the runs."""
+    if name is not None:
+        findings = Findings()
+        check_baseline(name, list(groups), index, reading.source.root, findings)
+        if findings:
+            raise ReportError(findings.problems())
+
+
+@contextmanager
+def _located(where: Location) -> Iterator[None]:
+    """Errors about a block of the definition say where it stands."""
+    try:
+        yield
+    except ReportError as error:
+        problems = [attrs.evolve(p, where=p.where or where) for p in error.problems]
+        raise ReportError(problems) from None
+
+
+def _draw(figure: Figure, groups: Groups) -> tuple[dict[str, bytes], list[Sentence]]:
+    with drawing(figure.size(groups)) as canvas:
+        remarks = figure.draw(groups, canvas.add_subplot(), looks(groups))
+        return as_files(canvas), [(remark,) for remark in remarks]
+
+
+def _write(document: Document, out: Path, formats: Iterable[str]) -> Iterator[Path]:
+    """Write the files; yields each."""
+    wanted = set(formats)
+    if wanted & {"html", "markdown"}:
+        wanted.add("svg")
+    try:
+        for name, (file, render) in _TEXTS.items():
+            if name in wanted:
+                yield _written(out / file, render(document).encode("utf-8", "replace"))
+        for picture in document.pictures:
+            for name in _DRAWN:
+                if name in wanted:
+                    yield _written(out / picture.file(name), picture.data[name])
+    except OSError as error:
+        place = Location(str(error.filename or out))
+        raise ReportError(Problem(f"cannot be written: {error.strerror}", place)) from None
+
+
+def _written(path: Path, data: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,89 @@
+"""What is computed from the numbers of several seeds: means, spreads, ranks and tests."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import attrs
+
+Better = Literal["max", "min", "none"]
+
+#: A difference is marked when its corrected p is below this.
+ALPHA = 0.05
+#: Fewer values than this are never tested: the test has next to no power, and its mark would mislead.
+MIN_TESTED = 3
+
+
+@attrs.frozen
+class Summary:
+    """Values of one quantity over seeds: `mean` and `std` (n - 1) of the finite ones.
+
+    `mean` is None without finite values, `std` below two of them. `dropped` counts the values that are
+    NaN or infinite.
+    """
+
+    n: int
+    mean: float | None
+    std: float | None
+    dropped: int = 0
+
+
+def summarise(values: Sequence[float]) -> Summary:
+    """Mean and sample standard deviation (n - 1); the order of `values` never matters."""
+    finite = [value for value in values if math.isfinite(value)]
+    dropped = len(values) - len(finite)
+    n = len(finite)
+    if n == 0:
+        return Summary(0, None, None, dropped)
+    mean = math.fsum(value / n for value in finite)
+    std = None
+    if n > 1:
+        scale = max(abs(value - mean) for value in finite) or 1.0
+        squares = math.fsum(((value - mean) / scale) ** 2 for value in finite)
+        std = scale * math.sqrt(squares / (n - 1))
+    return Summary(n, mean, std, dropped)
+
+
+def ranks(values: Mapping[str, float], better: Better) -> dict[str, int]:
+    """The rank of each key, 1 is best; equal values share a rank and the next value gets the next rank.
+
+    Empty for `better = "none"` and where there is nothing to compare.
+    """
+    if better == "none" or len(values) < 2:
+        return {}
+    order = sorted(set(values.values()), reverse=better == "max")
+    place = {value: rank for rank, value in enumerate(order, start=1)}
+    return {name: place[value] for name, value in values.items()}
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """The two-sided p of Welch's t-test; None where the test does not exist.
+
+    That is: fewer than `MIN_TESTED` values on a side, a value that is not finite, or no spread at all.
+    """
+    if min(len(first), len(second)) < MIN_TESTED or not all(map(math.isfinite, (*first, *second))):
+        return None
+    if len(set(first)) == 1 and len(set(second)) == 1:
+        return None
+    from scipy.stats import ttest_ind
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where a side hardly varies
+        p = float(ttest_ind(sorted(first), sorted(second), equal_var=False).pvalue)
+    return p if math.isfinite(p) else None
+
+
+def holm(p_values: Mapping[str, float]) -> dict[str, float]:
+    """Holm's step-down correction: the adjusted p of each key, in the order of the keys.
+
+    Holm (1979), A simple sequentially rejective multiple test procedure.
+    """
+    adjusted: dict[str, float] = {}
+    highest = 0.0
+    for done, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        highest = max(highest, min(1.0, (len(p_values) - done) * p_values[name]))
+        adjusted[name] = highest
+    return {name: adjusted[name] for name in p_values}

@@ -1,0 +1,130 @@
+"""Run directories as runs write them, with made-up numbers."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from pathlib import Path
+
+FUSED = ("none", "rubi", "random", "guided")
+VARIANTS = ("uni-modal grey", "uni-modal color", *FUSED)
+
+#: Mean and spread of what each variant measures, near what the recipe gives.
+NUMBERS = {
+    "uni-modal grey": {"test/accuracy": (0.958, 0.004), "test_iid/accuracy": (0.958, 0.004)},
+    "uni-modal color": {"test/accuracy": (0.252, 0.006), "test_iid/accuracy": (0.999, 0.001)},
+    "none": {"test/accuracy": (0.31, 0.03), "test_iid/accuracy": (0.998, 0.001)},
+    "rubi": {"test/accuracy": (0.42, 0.05), "test_iid/accuracy": (0.998, 0.001)},
+    "random": {"test/accuracy": (0.62, 0.03), "test_iid/accuracy": (0.997, 0.001)},
+    "guided": {"test/accuracy": (0.86, 0.02), "test_iid/accuracy": (0.998, 0.001)},
+}
+_MORE = {
+    "none": {"test/accuracy.grey": (0.45, 0.03), "u": (-0.52, 0.22, 0.05), "speed": 1.4},
+    "rubi": {"test/accuracy.grey": (0.55, 0.04), "u": (-0.35, 0.3, 0.06), "speed": 1.1},
+    "random": {"test/accuracy.grey": (0.74, 0.03), "u": (-0.12, 0.41, 0.04), "speed": 0.9},
+    "guided": {"test/accuracy.grey": (0.93, 0.01), "u": (-0.02, 0.55, 0.03), "speed": 0.95},
+}
+
+
+def values_of(variant, seed):
+    """Plausible final metrics."""
+    draw = random.Random(f"{variant} {seed}")
+    values = {name: draw.gauss(*parameters) for name, parameters in NUMBERS[variant].items()}
+    if variant in FUSED:
+        more = _MORE[variant]
+        values["test/accuracy.grey"] = draw.gauss(*more["test/accuracy.grey"])
+        first, second, spread = more["u"]
+        values["test/u(color|grey)"] = draw.gauss(first, spread)
+        values["test/u(grey|color)"] = draw.gauss(second, spread)
+        values["test/d_util"] = values["test/u(color|grey)"] - values["test/u(grey|color)"]
+        values["train/d_speed"] = speed_at(variant, seed, 420)
+    return values
+
+
+def speed_at(variant, seed, step):
+    """d_speed at a step."""
+    draw = random.Random(f"{variant} {seed} {step}")
+    tilt = random.Random(f"{variant} {seed}").gauss(0, 0.06)
+    return (_MORE[variant]["speed"] + tilt) * (1 - math.exp(-step / 90)) - 0.4 + draw.gauss(0, 0.01)
+
+
+def rows_of(variant, seed):
+    """Rows of steps, every ten of them."""
+    if variant not in FUSED:
+        return []
+    return [
+        {
+            "kind": "step",
+            "stage": "train",
+            "step": step,
+            "epoch": 1 + step // 36,
+            "values": {"train/loss": 2 / step, "train/d_speed": speed_at(variant, seed, step)},
+        }
+        for step in range(10, 421, 10)
+    ]
+
+
+def write_run(
+    root,
+    labels,
+    seed,
+    values,
+    *,
+    experiment="colored_digits",
+    status="finished",
+    rows=(),
+    code="1",
+    created="2026-01-01T00:00:00+00:00",
+    smoke=False,
+    name=None,
+    **stage,
+):
+    """Write one run directory; returns it."""
+    stages = [{"name": "train", "dataset": {"use": "colored_digits"}, "train": {"epochs": 12}, **stage}]
+    spec = {"mmspec": 1, "name": experiment, "seed": seed, "labels": dict(labels), "stages": stages}
+    spec_hash = f"{hash_of([stages, seed]):08x}{hash_of(stages):08x}"
+    slug = "-".join(str(v).replace(" ", "-").replace("/", "_") for v in labels.values()) or experiment
+    run_id = f"{slug}-s{seed}-{hash_of([spec_hash, code]):08x}"[:120]
+    folder = Path(root) / experiment / (name or run_id)
+    folder.mkdir(parents=True)
+    identity = {"id": run_id, "spec_hash": spec_hash, "code": {"mmspec": {"source_hash": code}}}
+    identity |= {"data": {"train": "d1"}, "smoke": smoke}
+    provenance = {"created": created, "command": f"mmspec run specs/{experiment}.toml"}
+    files = {"spec.json": spec, "identity.json": identity, "provenance.json": provenance}
+    if status == "finished":
+        stage_result = {"epochs": 12, "steps": 420, "selected": None, "values": values}
+        files["result.json"] = {"status": "finished", "values": values, "seconds": 20.0, "identity": run_id}
+        files["result.json"]["stages"] = {"train": stage_result}
+    if status == "failed":
+        files["failure.json"] = {"error": "out of memory", "traceback": "", "time": ""}
+    for file, content in files.items():
+        (folder / file).write_text(json.dumps(content))
+    if rows:
+        (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def hash_of(value):
+    """Some number below 2**32, the same in every process."""
+    import zlib
+
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
+
+
+def write_demo(root, seeds=(0, 1, 2), variants=VARIANTS):
+    """The runs of the demo."""
+    for variant in variants:
+        for seed in seeds:
+            balancing = {"use": variant if variant in FUSED else "none"}
+            fusion = {"use": "mmtm"} if variant in FUSED else None
+            write_run(
+                root,
+                {"variant": variant},
+                seed,
+                values_of(variant, seed),
+                rows=rows_of(variant, seed),
+                balancing=balancing,
+                fusion=fusion,
+                modalities=variant.partition(" ")[2],
+            )
