@@ -34,11 +34,10 @@ SECTIONS = {
 }
 HIDDEN = {"execute": "Work on one run directory until it is finished."}
 
-EXAMPLE = """\b
-Example:
-  mmspec check specs/colored_digits.toml
-  mmspec run specs/colored_digits.toml
-  mmspec report reports/colored_digits.toml
+EXAMPLE = """\
+mmspec check specs/colored_digits.toml
+mmspec run specs/colored_digits.toml
+mmspec report reports/colored_digits.toml
 """
 
 
@@ -64,6 +63,12 @@ class LazyGroup(click.Group):
             with formatter.section(title):
                 formatter.write_dl(list(commands.items()))
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example."""
+        del ctx
+        with formatter.section("Example"):
+            formatter.write("".join(f"  {line}\n" for line in EXAMPLE.splitlines()))
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -88,10 +93,11 @@ class LazyGroup(click.Group):
             returned = super().main(args, standalone_mode=False, **options)
             sys.stdout.flush()
         except click.ClickException as error:
-            error.show()
-            return error.exit_code
+            from mmspec.cli.terminal import show_usage_error
+
+            return show_usage_error(error)
         except (KeyboardInterrupt, click.Abort):
-            click.echo("interrupted", err=True)
+            click.echo("\ninterrupted", err=True)
             return 130
         except BrokenPipeError:  # the reader, `head` say, has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -110,7 +116,6 @@ def _colour() -> bool | None:
 
 @click.command(
     cls=LazyGroup,
-    epilog=EXAMPLE,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(package_name="mmspec", message="%(prog)s %(version)s")

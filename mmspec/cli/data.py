@@ -14,12 +14,15 @@ from mmspec.errors import DataError
 from mmspec.plugins.plan import StagePlan
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="mmspec data check specs/colored_digits.toml")
 def command() -> None:
     """Check, imitate and pack the data that a spec reads."""
 
 
-@command.command(example="mmspec data check specs/colored_digits.toml")
+@command.command(
+    example="mmspec data check specs/colored_digits.toml",
+    short_help="Say what is missing, and what there is.",
+)
 @spec_argument()
 @set_option
 def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
@@ -40,7 +43,10 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
         click.echo(f"  fingerprint: {stage.dataset.fingerprint()}")
 
 
-@command.command(example="mmspec data sample specs/colored_mnist.toml -o sample")
+@command.command(
+    example="mmspec data sample specs/colored_mnist.toml -o sample",
+    short_help="Write a small stand-in, in the official format.",
+)
 @spec_argument()
 @set_option
 @click.option(
@@ -61,7 +67,9 @@ def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
             click.echo(f"  try: mmspec run {spec} --set dataset.root={output}")
 
 
-@command.command(example="mmspec data pack specs/colored_digits.toml")
+@command.command(
+    example="mmspec data pack specs/colored_digits.toml", short_help="Decode once, into memory-mapped arrays."
+)
 @spec_argument()
 @set_option
 def pack(*, spec: Path, overrides: tuple[str, ...]) -> None:

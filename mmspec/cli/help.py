@@ -9,7 +9,7 @@ import click
 from mmspec.cli.terminal import unknown_command
 
 
-class Command(click.Command):
+class _WithExample(click.Command):
     """A command with an `example`: lines that are shown as they stand."""
 
     def __init__(self, *args: Any, example: str, **options: Any) -> None:
@@ -20,11 +20,14 @@ class Command(click.Command):
         """The example."""
         del ctx
         with formatter.section("Example"):
-            for line in self.example.splitlines():
-                formatter.write(f"{'':{formatter.current_indent}}{line}\n")
+            formatter.write("".join(f"  {line}\n" for line in self.example.splitlines()))
 
 
-class Group(click.Group):
+class Command(_WithExample):
+    """A command."""
+
+
+class Group(_WithExample, click.Group):
     """A group of commands; an unknown one gets its nearest name."""
 
     command_class = Command

@@ -14,7 +14,7 @@ from mmspec.plugins.describe import describe_plugin
 from mmspec.plugins.registry import KINDS, PluginRecord
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="mmspec plugins list\nmmspec plugins show balancing guided")
 def command() -> None:
     """List and show the plugins that are installed."""
 
@@ -28,8 +28,12 @@ def _complete_name(ctx: click.Context, param: click.Parameter, incomplete: str) 
 kind_type = click.Choice(list(KINDS))
 
 
-@command.command("list", example="mmspec plugins list\nmmspec plugins list balancing")
-@click.argument("kind", type=kind_type, required=False)
+@command.command(
+    "list",
+    example="mmspec plugins list\nmmspec plugins list balancing",
+    short_help="List plugins, of all kinds or of one.",
+)
+@click.argument("kind", type=kind_type, required=False, metavar="[KIND]")
 def list_plugins(*, kind: str | None) -> None:
     """List the plugins that are installed, of all kinds or of one KIND."""
     registry = open_registry()
@@ -43,8 +47,10 @@ def list_plugins(*, kind: str | None) -> None:
     print_table(shown)
 
 
-@command.command("show", example="mmspec plugins show balancing guided")
-@click.argument("kind", type=kind_type)
+@command.command(
+    "show", example="mmspec plugins show balancing guided", short_help="Show one plugin and its options."
+)
+@click.argument("kind", type=kind_type, metavar="KIND")
 @click.argument("name", shell_complete=_complete_name)
 def show(*, kind: str, name: str) -> None:
     """Show what a plugin is, its options, where it comes from, and a piece of a spec that uses it."""

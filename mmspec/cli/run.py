@@ -38,6 +38,7 @@ mmspec run specs/colored_digits.toml --variant guided --seed 0 --set train.epoch
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
+    metavar="N",
     help="Runs at a time.  [default: 2 where runs take one thread each and there are two cores, else 1]",
 )
 @runs_option

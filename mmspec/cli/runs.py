@@ -23,7 +23,7 @@ from mmspec.records.lock import held
 _COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "unfinished": "yellow"}
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, example="mmspec runs list\nmmspec runs show guided-s0-1a2b3c4d")
 def command() -> None:
     """List, show and remove runs."""
 
@@ -51,13 +51,15 @@ def list_runs(*, patterns: tuple[str, ...], runs: Path) -> None:
         shown.add_row(
             escape(run.experiment), escape(run.id), str(run.seed), state, _progress(run), time_taken
         )
-    print_table(shown)
-    if not found.runs:
-        click.echo(f"there are no runs in {runs}", err=True)
+    if shown.row_count:
+        print_table(shown)
+    else:
+        which = f"no run matches {' or '.join(patterns)}" if patterns and found.runs else "there are no runs"
+        click.echo(f"{which} in {runs}", err=True)
     show_problems(found.problems)
 
 
-@command.command("show", example="mmspec runs show guided-s0-1a2b3c4d")
+@command.command("show", example="mmspec runs show guided-s0-1a2b3c4d", short_help="Show one run.")
 @click.argument("run", shell_complete=_complete_run)
 @runs_option
 def show(*, run: str, runs: Path) -> None:

@@ -28,6 +28,17 @@ def show_error(error: Exception) -> int:
     return 1
 
 
+def show_usage_error(error: click.ClickException) -> int:
+    """Print what is wrong with a command line, as other mistakes are printed; the exit code."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    hint = f"{context.command_path} --help" if context else None
+    show_problems([Problem(error.format_message(), hint=hint)])
+    return error.exit_code
+
+
 def show_problems(problems: Sequence[Problem]) -> None:
     """Print problems to standard error, and how many there are in which file."""
     for problem in problems:
@@ -42,16 +53,11 @@ def coloured(problem: Problem) -> str:
     mark = click.style("error", fg="red", bold=True)
     lines = [f"{mark}: {where}: {what}" if where else f"{mark}: {what}"]
     if where and where.text:
-        plain = str(attrs_without_hint(problem)).splitlines()
+        plain = str(Problem(problem.what, where)).splitlines()
         lines += [plain[-2], click.style(plain[-1], fg="red")]
     if problem.hint:
         lines.append(click.style("  hint: ", fg="cyan") + problem.hint)
     return "\n".join(lines)
-
-
-def attrs_without_hint(problem: Problem) -> Problem:
-    """The problem without its hint."""
-    return Problem(problem.what, problem.where)
 
 
 def unknown_command(name: str, names: Iterable[str]) -> str:
