@@ -109,7 +109,7 @@ class LazyGroup(click.Group):
         return returned if isinstance(returned, int) else 0
 
 
-def _colour() -> bool | None:
+def colour() -> bool | None:
     """Colour on terminals only (None: click looks), and never under NO_COLOR."""
     return False if os.environ.get("NO_COLOR") else None
 
@@ -122,7 +122,7 @@ def _colour() -> bool | None:
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Multi-modal learning experiments as TOML specs: run them, record them, make the paper's table."""
-    ctx.color = _colour()
+    ctx.color = colour()
 
 
 def main() -> NoReturn:

@@ -13,6 +13,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from mmspec.cli import colour
 from mmspec.errors import MmspecError, Problem
 
 
@@ -42,9 +43,9 @@ def show_usage_error(error: click.ClickException) -> int:
 def show_problems(problems: Sequence[Problem]) -> None:
     """Print problems to standard error, and how many there are in which file."""
     for problem in problems:
-        click.echo(coloured(problem), err=True)
+        _say(coloured(problem))
     if len(problems) > 1:
-        click.secho(_summary(problems), err=True, bold=True)
+        _say(click.style(_summary(problems), bold=True))
 
 
 def coloured(problem: Problem) -> str:
@@ -68,6 +69,11 @@ def unknown_command(name: str, names: Iterable[str]) -> str:
     return f"No such command {name!r}." + (f" Did you mean {close[0]!r}?" if close else "")
 
 
+def _say(text: str) -> None:
+    """Print to standard error. The context that knows about colour is gone when an error arrives here."""
+    click.echo(text, err=True, color=colour())
+
+
 def table(*titles: str) -> Table:
     """A table without lines."""
     made = Table(box=None, pad_edge=False, header_style="bold")
@@ -83,7 +89,7 @@ def print_table(made: Table) -> None:
 
 def warn(problem: Problem) -> None:
     """Print a problem that does not stop anything."""
-    click.echo(click.style("warning", fg="yellow", bold=True) + f": {problem}", err=True)
+    _say(click.style("warning", fg="yellow", bold=True) + f": {problem}")
 
 
 def _summary(problems: Sequence[Problem]) -> str:
@@ -99,7 +105,7 @@ def _show_own_error(error: Exception) -> int:
     ) as file:
         traceback.print_exception(error, file=file)
     said = traceback.format_exception_only(error)[-1].strip()
-    click.echo(click.style("internal error", fg="red", bold=True) + f": {said}", err=True)
-    click.echo(f"  This is a mistake in mmspec or in a plugin. The traceback is in {file.name}", err=True)
-    click.echo("  MMSPEC_DEBUG=1 prints it here.", err=True)
+    _say(click.style("internal error", fg="red", bold=True) + f": {said}")
+    _say(f"  This is a mistake in mmspec or in a plugin. The traceback is in {file.name}")
+    _say("  MMSPEC_DEBUG=1 prints it here.")
     return 1
