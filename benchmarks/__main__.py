@@ -1,0 +1,38 @@
+"""`python -m benchmarks [NAME …]`: measure and print; exit status 1 where a limit is broken."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from benchmarks.layout import layout
+from benchmarks.loop import digits, resnets
+from benchmarks.memory import memory
+from benchmarks.paired import machine
+from benchmarks.startup import startup
+
+ALL: dict[str, Callable[[], list[str]]] = {
+    "startup": startup,
+    "memory": memory,
+    "digits": digits,
+    "resnets": resnets,
+    "layout": layout,
+}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        print(f"no benchmark {unknown[0]!r}; there are: {', '.join(ALL)}")
+        return 2
+    broken = False
+    print(f"{machine()}\n{'what':<58}  ratio [min, max]       ours / theirs, medians")
+    for name in names or ALL:
+        for line in ALL[name]():
+            print(line, flush=True)
+            broken |= "BROKEN" in line
+    return int(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,102 @@
+"""The engine's loop against a hand-written one, and `guided` against `none`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import numpy as np
+import torch
+
+from benchmarks.bare import BareLoop, GuidedBareLoop
+from benchmarks.paired import alternate
+from mmspec.engine.trainer import Trainer
+from mmspec.plugins.api import ArraySource
+from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.plugins.resolve import resolve
+from mmspec.spec.load import read_document
+
+SPECS = Path(__file__).parents[1] / "specs"
+
+
+def resolved(spec: str, *overrides: str) -> RunPlan:
+    """The first run of a shipped spec."""
+    return resolve(read_document(SPECS / spec, overrides))[0]
+
+
+def stage(spec: str, *overrides: str) -> StagePlan:
+    """Its stage."""
+    return resolved(spec, *overrides).stages[0]
+
+
+def run_epoch(trainer: Trainer) -> None:
+    """An epoch as the loop runs it, evaluation left out: batches, steps, the rows of step metrics."""
+    every = trainer.plan.spec.train.log_every
+    for batch in trainer.batches():
+        result = trainer.step(batch)
+        if trainer.steps % every == 0:
+            trainer.step_values(result)
+    trainer.epoch, trainer.position = trainer.epoch + 1, 0
+
+
+def plain(plan: StagePlan) -> StagePlan:
+    """Without metrics that a hand-written loop does not have: accuracy over training batches stays."""
+    return attrs.evolve(plan, metrics={"accuracy": plan.metrics["accuracy"]})
+
+
+def digits() -> list[str]:
+    """On the digits network, batch 32, one thread."""
+    torch.set_num_threads(1)
+    lines = []
+    for name, limit in (("none", 1.05), ("guided", 1.05)):
+        ours = Trainer(plain(stage(f"colored_digits_{name}.toml")), 0)
+        other = Trainer(plain(stage(f"colored_digits_{name}.toml")), 0)
+        bare = BareLoop(other, 32, 0.1) if name == "none" else GuidedBareLoop(other, 32, 0.1, 0.01, 5)
+        ours.epoch = 2
+        ratio = alternate(lambda ours=ours: run_epoch(ours), bare.epoch, rounds=12)
+        lines.append(ratio.show(f"digits, {name}: an epoch / by hand", limit))
+    trainers = {}
+    for name in ("none", "guided"):
+        trainers[name] = Trainer(plain(stage(f"colored_digits_{name}.toml")), 0)
+        trainers[name].epoch = 2
+    ratio = alternate(lambda: run_epoch(trainers["guided"]), lambda: run_epoch(trainers["none"]), rounds=12)
+    lines.append(ratio.show("digits: an epoch of guided / of none", 1.03))
+    return lines
+
+
+def large_trainer(*overrides: str) -> Trainer:
+    """Two ResNet-18 with MMTM after layer2 to layer4, batch 8, random images of 224 x 224."""
+    at = 'fusion.at=["layer2", "layer3", "layer4"]'
+    backbones = [f'modalities.{m}.backbone="resnet18"' for m in ("grey", "color")]
+    plan = plain(stage("colored_digits_none.toml", at, *backbones, "train.batch_size=8", *overrides))
+    plan = attrs.evolve(plan, dataset=_Large())
+    return Trainer(plan, 0, sources=plan.dataset.open(()))
+
+
+def resnets() -> list[str]:
+    """Steps of two ResNet-18 at 224, in all threads."""
+    ours, other = large_trainer(), large_trainer()
+    bare = BareLoop(other, 8, 0.1)
+    ratio = alternate(lambda: run_epoch(ours), bare.epoch, rounds=8)
+    return [ratio.show("two ResNet-18 at 224, none: steps / by hand", 1.02)]
+
+
+class _Large:
+    """Random 224 x 224 images under the names of the digits' modalities."""
+
+    def describe(self):
+        from mmspec.plugins.api import DataInfo, ModalityInfo
+
+        infos = {"grey": ModalityInfo((1, 224, 224)), "color": ModalityInfo((3, 224, 224))}
+        return DataInfo(infos, tuple("0123456789"), {"train": "train"})
+
+    def open(self, modalities):
+        random = np.random.default_rng(0)
+        arrays = {
+            m: random.integers(0, 255, (16, *info.shape), dtype=np.uint8)
+            for m, info in self.describe().modalities.items()
+        }
+        return {"train": ArraySource(arrays, random.integers(0, 10, 16), np.arange(16))}
+
+    def augmentations(self, modality):
+        return ()
