@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -71,39 +71,48 @@ def _fusion_has_something_to_fuse(parts: StageParts) -> Iterator[Misfit]:
 
 def _fusion_places(parts: StageParts) -> Iterator[Misfit]:
     """`fusion.at` names stages of every branch, in their order."""
-    if parts.fusion is None or not parts.modalities:
+    if parts.fusion is None or parts.fusion.use is None:
         return
     last: dict[str, int] = {}
-    at: Any = parts.fusion.use
-    for index, entry in enumerate(at.at):
+    for index, entry in enumerate(parts.fusion.use.at):
         path: Path = ("fusion", "at", index)
-        yield from _fusion_modalities(parts, entry, path)
-        for modality, part in parts.backbones.items():
-            stage = entry if isinstance(entry, str) else entry.get(modality)
-            if part is None or part.answer is None or stage is None:
-                continue
-            spot = path if isinstance(entry, str) else (*path, modality)
-            if stage not in part.answer:
-                yield Misfit(
-                    _at(parts, *spot),
-                    f"{dotted(spot)}: branch {modality} ({part.record.name}) has no stage {show(stage)}",
-                    suggestion(stage, part.answer, of="its stages"),
-                )
-                continue
-            position = part.answer.index(stage)
-            if position <= last.get(modality, -1):
-                before = part.answer[last[modality]]
-                yield Misfit(
-                    _at(parts, *spot),
-                    f"{dotted(spot)}: {stage} does not come after {before} in branch {modality}",
-                    f"name stages in their order: {listed(part.answer)}",
-                )
-            last[modality] = max(position, last.get(modality, -1))
+        if isinstance(entry, dict):
+            yield from _fusion_modalities(parts, entry, path)
+            named = {(*path, modality): {modality: stage} for modality, stage in entry.items()}
+        else:
+            named = {path: dict.fromkeys(parts.modalities, entry)}
+        for spot, stages in named.items():
+            yield from _fusion_spot(parts, spot, stages, last)
 
 
-def _fusion_modalities(parts: StageParts, entry: str | dict[str, str], path: Path) -> Iterator[Misfit]:
-    if isinstance(entry, str):
-        return
+def _fusion_spot(
+    parts: StageParts, spot: Path, stages: Mapping[str, str], last: dict[str, int]
+) -> Iterator[Misfit]:
+    """Whether branches have the stage that one place names, behind their `last`; alike branches at once."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for modality in stages:
+        part = parts.backbones.get(modality)
+        if part is not None and part.answer is not None:
+            alike.setdefault(part.answer, []).append(modality)
+    for order, modalities in alike.items():
+        stage, where = stages[modalities[0]], _at(parts, *spot)
+        branches = ("branch " if len(modalities) == 1 else "branches ") + " and ".join(modalities)
+        if stage not in order:
+            has = "has" if len(modalities) == 1 else "have"
+            hint = suggestion(stage, order, of="stages")
+            yield Misfit(where, f"{dotted(spot)}: {branches} {has} no stage {show(stage)}", hint)
+            continue
+        position, before = order.index(stage), last.get(modalities[0], -1)
+        if position <= before:
+            yield Misfit(
+                where,
+                f"{dotted(spot)}: {stage} does not come after {order[before]} in {branches}",
+                f"name stages in their order: {listed(order)}",
+            )
+        last.update(dict.fromkeys(modalities, max(position, before)))
+
+
+def _fusion_modalities(parts: StageParts, entry: Mapping[str, str], path: Path) -> Iterator[Misfit]:
     for modality in entry:
         if modality not in parts.modalities:
             yield Misfit(
@@ -124,13 +133,13 @@ def _balancing_has_what_it_needs(parts: StageParts) -> Iterator[Misfit]:
     if parts.balancing is None:
         return
     strategy, where = parts.balancing.record.name, parts.balancing.node.find(("use",)).where()
-    plugin = parts.balancing.plugin
+    plugin = parts.balancing.cls
     needs = sorted(plugin.requires)
     if 0 < len(parts.modalities) < plugin.min_modalities:
         yield Misfit(
             where,
-            f"balancing: {strategy} balances at least {plugin.min_modalities} modalities, "
-            f"here {'is' if len(parts.modalities) == 1 else 'are'} {len(parts.modalities)}",
+            f"balancing: {strategy} needs {plugin.min_modalities} modalities or more, "
+            f"and here {'is' if len(parts.modalities) == 1 else 'are'} {len(parts.modalities)}",
             'use = "none" trains without balancing',
         )
     elif needs and "fusion" not in parts.root.table:
@@ -140,14 +149,13 @@ def _balancing_has_what_it_needs(parts: StageParts) -> Iterator[Misfit]:
             "add [fusion], or choose another balancing",
         )
     elif parts.fusion is not None:
-        lacking = [need for need in needs if need not in parts.fusion.plugin.capabilities]
+        lacking = [need for need in needs if need not in parts.fusion.cls.capabilities]
         if lacking:
             yield Misfit(
                 where,
                 f"balancing: {strategy} needs a fusion with {listed(lacking)}, "
                 f"and {parts.fusion.record.name} has none",
-                f"fusion {parts.fusion.record.name} can do: "
-                + (listed(sorted(parts.fusion.plugin.capabilities)) or "nothing of the kind"),
+                "choose another fusion or another balancing",
             )
 
 
@@ -245,11 +253,12 @@ def _plugins_agree(parts: StageParts) -> Iterator[Misfit]:
         stages=stages,
         data=_data(parts),
         splits=parts.splits or {},
-        fusion=type(parts.fusion.plugin) if parts.fusion is not None else None,
+        fusion=parts.fusion.cls if parts.fusion is not None else None,
         metric_names=tuple(part.record.name for part in parts.metrics if part is not None),
     )
     for part in parts.parts:
-        yield from _asked(part, outline)
+        if part.plugin is not None:
+            yield from _asked(part, outline)
 
 
 def _asked(part: Part, outline: Outline) -> Iterator[Misfit]:

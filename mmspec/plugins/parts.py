@@ -10,7 +10,7 @@ import attrs
 
 from mmspec.errors import DataError, PluginError
 from mmspec.plugins import api
-from mmspec.plugins.registry import CORE_KEYS, PluginRecord, Registry
+from mmspec.plugins.registry import CORE_KEYS, PluginRecord, Registry, in_words
 from mmspec.spec import model
 from mmspec.spec.findings import Context, Findings
 from mmspec.spec.scan import Path
@@ -26,11 +26,14 @@ _CORE: Mapping[str, type[model.Use]] = {"fusion": model.Fusion, "optimizer": mod
 class Part:
     """A plugin in place: what the spec says of it, the plugin, and where that stands.
 
-    `answer` is what it says of itself: a dataset's `describe()`, a backbone's `stage_names()`.
+    Where the spec's own keys are mistaken, `use` is None; where an option is, `plugin` is. Much can be
+    checked all the same. `answer` is what the plugin says of itself: a dataset's `describe()`, a backbone's
+    `stage_names()`.
     """
 
-    use: model.Use
+    use: Any
     plugin: Any
+    cls: Any
     record: PluginRecord
     node: Node
     path: Path
@@ -75,25 +78,24 @@ class Workshop:
                 where = node.table["use"].where()
                 findings.add(f"{dotted((*path, 'use'))}: {problem.what}", where, problem.hint)
             return None
-        made = self._structured(record, cls, node, path, findings)
-        if made is None:
-            return None
-        part = Part(*made, record, node, path)
+        core, plugin = self._structured(record, cls, node, path, findings)
+        part = Part(core, plugin, cls, record, node, path)
         return attrs.evolve(part, answer=_answer(part, findings))
 
     def _name(self, kind: str, node: Node, path: Path, findings: Findings) -> str | None:
+        words = in_words(kind)
         names = f"installed: {listed(self.registry.names(kind)) or 'none'}"
         if not isinstance(node.value, dict):
             wrong = describe(node.plain())
             findings.add(
-                f"{dotted(path)}: expected the name of a {kind} or a table, not {wrong}", node.where(), names
+                f"{dotted(path)}: expected the name of a {words} or a table, not {wrong}", node.where(), names
             )
         elif "use" not in node.table:
             findings.add(f"{dotted(path)}: use is missing", node.where(), f'add use = "…"; {names}')
         elif not isinstance(use := node.table["use"].value, str):
             wrong = describe(node.table["use"].plain())
             findings.add(
-                f"{dotted((*path, 'use'))}: expected the name of a {kind}, not {wrong}",
+                f"{dotted((*path, 'use'))}: expected the name of a {words}, not {wrong}",
                 node.table["use"].where(),
                 names,
             )
@@ -103,15 +105,16 @@ class Workshop:
 
     def _structured(
         self, record: PluginRecord, cls: type[api.Plugin], node: Node, path: Path, findings: Findings
-    ) -> tuple[model.Use, api.Plugin] | None:
-        """The core keys and the plugin itself; None, with findings, where either does not fit."""
+    ) -> tuple[model.Use | None, api.Plugin | None]:
+        """The spec's own keys and the plugin itself; None, with findings, for what does not fit."""
         core = _core_fields(record.kind)
         values = node.plain()
         misfits: list[Misfit] = []
 
         def unknown(name: str, known: list[str]) -> Misfit:
-            of = f"options of {record.name}"
-            return Misfit(f"no such option of {record.name}", hint=suggestion(name, [*core, *known], of=of))
+            names = [*core, *known]
+            hint = suggestion(name, names, of=f"options of {record.name}")
+            return Misfit(f"{record.name} has no such option", hint=hint if names else "it has none at all")
 
         made: list[Any] = []
         own = {k: v for k, v in values.items() if k in core}
@@ -125,8 +128,10 @@ class Workshop:
                 made.append(make())
             except MisfitError as error:
                 misfits += error.misfits
+                made.append(None)
             except Exception as error:  # noqa: BLE001 - a plugin's own code runs here
                 misfits.append(Misfit(f"{record.title} failed: {type(error).__name__}: {error}"))
+                made.append(None)
         if not misfits:
             try:
                 options = plain(made[1])
@@ -136,7 +141,7 @@ class Workshop:
             else:
                 return attrs.evolve(made[0], options=options), made[1]
         note(MisfitError(misfits), node, path, findings)
-        return None
+        return made[0], made[1]
 
 
 def _core_fields(kind: str) -> list[str]:

@@ -35,6 +35,11 @@ CORE_KEYS: Mapping[str, frozenset[str]] = {
 }
 
 
+def in_words(kind: str) -> str:
+    """A kind as sentences have it."""
+    return "balancing strategy" if kind == "balancing" else kind
+
+
 class PluginWarning(UserWarning):
     """An installed distribution offers plugins in a way that cannot be read; others are not affected."""
 
@@ -57,7 +62,9 @@ class PluginRecord:
     @property
     def title(self) -> str:
         """The plugin as error messages call it."""
-        return f"{self.kind} {self.name}" + (f" of {self.distribution}" if self.distribution else "")
+        return f"{in_words(self.kind)} {self.name}" + (
+            f" of {self.distribution}" if self.distribution else ""
+        )
 
     @cached_property
     def origin(self) -> PluginOrigin:
@@ -147,15 +154,19 @@ class Registry:
             names = " and ".join(r.distribution or r.target for r in offered)
             choices = " or ".join(f'use = "{r.distribution}:{r.name}"' for r in offered)
             raise PluginError(
-                Problem(f"the {kind} {show(name)} is offered by {names}", hint=f"choose one: {choices}")
+                Problem(
+                    f"the {in_words(kind)} {show(name)} is offered by {names}", hint=f"choose one: {choices}"
+                )
             )
-        raise PluginError(Problem(f"there is no {kind} {show(name)}", hint=self._instead(kind, name)))
+        raise PluginError(
+            Problem(f"there is no {in_words(kind)} {show(name)}", hint=self._instead(kind, name))
+        )
 
     def _instead(self, kind: str, name: str) -> str:
         names = self.names(kind)
         others = [k for k, n in self.records if n == name]
         if others:
-            return f"{name} is a {others[0]}; installed plugins of kind {kind}: {listed(names) or 'none'}"
+            return f"{name} is a {in_words(others[0])}; installed as {kind}: {listed(names) or 'none'}"
         return suggestion(name, names, of="installed")
 
     def with_plugins(self, plugins: Mapping[tuple[str, str], type[Any]]) -> Registry:

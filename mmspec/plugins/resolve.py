@@ -87,9 +87,12 @@ def _around(expansion: Expansion, workshop: Workshop) -> tuple[tuple[Part, ...],
     """Trackers and launcher: what is the same for all runs of a spec."""
     place = Place(Source(expansion.home.file, ""), -1)
     track = expansion.track or Node((), place)
-    if not isinstance(track.value, tuple):
-        track = Node((track,), track.place, track.key)
-    trackers = plugin_list(workshop, "tracker", track, ("track",), None)
+    several = isinstance(track.value, tuple)
+    trackers = (
+        plugin_list(workshop, "tracker", track, ("track",), None)
+        if several
+        else (workshop.part("tracker", track, ("track",), None),)
+    )
     default: Any = attrs.fields_dict(Header)["launch"].default
     launch = expansion.launch or Node(default.use, place, place)
     return tuple(t for t in trackers if t is not None), workshop.part("launcher", launch, ("launch",), None)

@@ -17,7 +17,6 @@ import attrs
 from mmspec.errors import PluginError
 from mmspec.plugins.registry import Registry
 from mmspec.spec import model
-from mmspec.spec.layers import STAGE_KEYS
 from mmspec.spec.structure import fields, plain
 from mmspec.spec.tree import SHORTHAND
 
@@ -54,9 +53,7 @@ def schema(registry: Registry) -> Schema:
                 "description": "specs this one is laid on, relative to this file",
                 "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
             },
-            "variants": _tables(
-                "experiments that differ from the spec in some keys", {**name, **drop, **stage}
-            ),
+            "variants": _tables("experiments that differ in some keys", {**name, **drop, **stage}),
             "stages": _tables("steps of training, one after the other", {**name, **stage}),
             "sweep": {
                 "type": "object",
@@ -110,7 +107,7 @@ def _stage_properties(registry: Registry) -> Schema:
         }
     )
     properties = {}
-    for name in STAGE_KEYS:
+    for name in model.STAGE_KEYS:
         inside = special.get(name) or _of_type(known[name].type)
         if name in SHORTHAND and name not in special:
             inside = {"anyOf": [{"type": "string"}, inside]}
@@ -223,17 +220,18 @@ def _of_type(kind: Any) -> Schema:
     if kind in _SIMPLE:
         return dict(_SIMPLE[kind])
     origin, arguments = get_origin(kind), get_args(kind)
+    found: Schema = {}
     if origin is Literal:
-        return {"enum": list(arguments)}
-    if origin in (Union, UnionType):
-        return _of_union([arm for arm in arguments if arm is not type(None)])
-    if origin in (tuple, list, Sequence) or kind in (tuple, list):
-        return _of_list(origin, arguments)
-    if origin in (dict, Mapping) or kind is dict:
-        return {"type": "object", "additionalProperties": _of_type(arguments[1]) if arguments else {}}
-    if attrs.has(kind):
-        return _of_record(kind)
-    return {}
+        found = {"enum": list(arguments)}
+    elif origin in (Union, UnionType):
+        found = _of_union([arm for arm in arguments if arm is not type(None)])
+    elif origin in (tuple, list, Sequence) or kind in (tuple, list):
+        found = _of_list(origin, arguments)
+    elif origin in (dict, Mapping) or kind is dict:
+        found = {"type": "object", "additionalProperties": _of_type(arguments[1]) if arguments else {}}
+    elif attrs.has(kind):
+        found = _of_record(kind)
+    return found
 
 
 def _of_union(arms: Sequence[Any]) -> Schema:

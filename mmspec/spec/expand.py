@@ -11,9 +11,9 @@ import attrs
 
 from mmspec.errors import Location
 from mmspec.spec.findings import Context, Findings
-from mmspec.spec.layers import PLAIN_NAME, ROOT_KEYS, Layer, laid, stage_part, stages, variants
+from mmspec.spec.layers import PLAIN_NAME, Layer, laid, stage_part, stages, variants
 from mmspec.spec.load import Document
-from mmspec.spec.model import LANGUAGE
+from mmspec.spec.model import LANGUAGE, OWN_TABLES, ROOT_KEYS
 from mmspec.spec.sweep import sweep
 from mmspec.spec.tree import Node, merge
 from mmspec.spec.typed import typed
@@ -65,7 +65,7 @@ def expand(document: Document, findings: Findings) -> Expansion:
             findings.add(
                 f"{dotted([name])}: no such key",
                 (node.key or node.place).location(),
-                suggestion(name, ROOT_KEYS, of="keys here"),
+                _belongs(name) or suggestion(name, ROOT_KEYS, of="keys here"),
             )
     name = _name(document, findings)
     seeds = _seeds(root, findings)
@@ -84,6 +84,12 @@ def expand(document: Document, findings: Findings) -> Expansion:
     ]
     table = root.table
     return Expansion(name, seeds, tuple(points), table.get("track"), table.get("launch"), home)
+
+
+def _belongs(name: str) -> str | None:
+    """Where a key belongs that stands at the top by mistake."""
+    tables = [table for table, record in OWN_TABLES.items() if name in attrs.fields_dict(record)]
+    return f"{name} belongs under [{tables[0]}]" if tables else None
 
 
 def _points(

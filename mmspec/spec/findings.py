@@ -76,5 +76,7 @@ def _limited(at: list[Context], every: list[Context]) -> str:
         here = list(dict.fromkeys(show(c[label]) for c in at if label in c))
         if len(here) < len({show(c[label]) for c in every if label in c}):
             shown = ", ".join(here[:3]) + (", …" if len(here) > 3 else "")
-            parts.append(f"{label} {shown}" if label in {"variant", "stage"} else f"{label} = {shown}")
-    return f" (in {'; '.join(parts)})" if parts else ""
+            parts.append(
+                f"in {label} {shown}" if label in {"variant", "stage"} else f"with {label} = {shown}"
+            )
+    return f" ({', '.join(parts)})" if parts else ""

@@ -10,15 +10,11 @@ import attrs
 import tomli
 
 from mmspec.spec.findings import Findings
-from mmspec.spec.model import Header, Stage
+from mmspec.spec.model import ROOT_KEYS, STAGE_KEYS
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node, merge, without
 from mmspec.spec.typed import typed
 from mmspec.spec.words import describe, dotted, show, suggestion
-
-STAGE_KEYS = tuple(attrs.fields_dict(Stage))
-HEADER_KEYS = tuple(attrs.fields_dict(Header))
-ROOT_KEYS = (*HEADER_KEYS, *STAGE_KEYS, "extends", "variants", "sweep", "stages")
 
 #: Names that become folders.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")

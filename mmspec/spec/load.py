@@ -17,6 +17,7 @@ from mmspec.spec.findings import Findings
 from mmspec.spec.overrides import read_overrides
 from mmspec.spec.scan import DEEPEST, TooDeepError, scan
 from mmspec.spec.source import Source
+from mmspec.spec.syntax import syntax_problem
 from mmspec.spec.tree import Node, build, merge
 from mmspec.spec.words import describe, dotted, nearest, show
 
@@ -167,8 +168,7 @@ def parse(source: Source, findings: Findings) -> Node | None:
         parsed = tomli.loads(source.text)
         tree = build(parsed, scan(source.text), source)
     except tomli.TOMLDecodeError as error:
-        at = min(error.pos, max(0, len(source.text) - 1))
-        findings.add(f"not valid TOML: {error.msg[:1].lower()}{error.msg[1:]}", source.locate(at))
+        findings.extend([syntax_problem(error, source)])
     except TooDeepError as error:
         findings.add(f"nested more than {DEEPEST} levels deep", source.locate(error.start))
     except RecursionError:

@@ -39,7 +39,7 @@ def _share(_: object, __: object, value: float) -> None:
 
 def _not_empty(_: object, __: object, value: tuple[str, ...]) -> None:
     if not value:
-        raise ValueError("is an empty list")
+        raise ValueError("must not be empty")
 
 
 _if_given = attrs.validators.optional
@@ -190,3 +190,13 @@ class Header:
     seeds: tuple[int, ...] = key("one run each", default=(0,))
     track: tuple[Use, ...] = key("trackers that mirror the records", default=())
     launch: Use = key("where runs execute", default=Use("local"))
+
+
+STAGE_KEYS = tuple(attrs.fields_dict(Stage))
+HEADER_KEYS = tuple(attrs.fields_dict(Header))
+
+#: All that may stand at the top of a spec.
+ROOT_KEYS = (*HEADER_KEYS, *STAGE_KEYS, "extends", "variants", "sweep", "stages")
+
+#: Tables of a stage that are the spec's own, with the record of each.
+OWN_TABLES: dict[str, type] = {"train": Train, "select": Select, "evaluate": Evaluate, "split": Split}

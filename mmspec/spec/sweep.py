@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from mmspec.spec.findings import Findings
-from mmspec.spec.layers import STAGE_KEYS, Layer, key_path
+from mmspec.spec.layers import Layer, key_path
+from mmspec.spec.model import STAGE_KEYS
 from mmspec.spec.overrides import paths
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node

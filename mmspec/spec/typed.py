@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mmspec.spec.findings import Context, Findings
+from mmspec.spec.model import ROOT_KEYS
 from mmspec.spec.scan import Path
 from mmspec.spec.structure import MisfitError, structure
 from mmspec.spec.tree import Node
@@ -31,6 +32,7 @@ def note(
     for misfit in error.misfits:
         at = node.find(misfit.path)
         place = at.key if misfit.on_key and at.key else at.mark
-        findings.add(
-            f"{dotted((*path, *misfit.path))}: {misfit.what}", place.location(), misfit.hint, context
-        )
+        hint = misfit.hint
+        if misfit.on_key and misfit.path[-1] in ROOT_KEYS and len(path) == len(misfit.path) == 1:
+            hint = f"{misfit.path[-1]} belongs to the top of the spec, above the first [table]"
+        findings.add(f"{dotted((*path, *misfit.path))}: {misfit.what}", place.location(), hint, context)

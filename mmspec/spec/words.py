@@ -10,6 +10,7 @@ from typing import Any
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST = 60
+_MANY = 8
 
 
 def show(value: Any) -> str:
@@ -49,7 +50,7 @@ def dotted(path: Iterable[str | int]) -> str:
     return text
 
 
-def listed(names: Iterable[str], *, most: int = 20) -> str:
+def listed(names: Iterable[str], *, most: int = 30) -> str:
     """Names in one line; of very many, the first."""
     every = list(names)
     more = f", … ({len(every)} in all)" if len(every) > most else ""
@@ -67,9 +68,11 @@ def nearest(name: str, names: Iterable[str]) -> str | None:
 
 
 def suggestion(name: str, names: Sequence[str] | Iterable[str], *, of: str) -> str:
-    """A hint for an unknown name: the nearest one, and all there are. `of` ends "there is no …" sentences."""
+    """A hint for an unknown name: the nearest one and, unless they are many, all (`of` says of what)."""
     every = list(names)
     if not every:
         return f"{of}: none"
     close = nearest(name, every)
+    if close and len(every) > _MANY:
+        return f"did you mean {show(close)}?"
     return (f"did you mean {show(close)}? " if close else "") + f"{of}: {listed(every)}"
