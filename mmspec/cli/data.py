@@ -38,7 +38,8 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
             shape = " × ".join(map(str, info.modalities[name].shape))
             click.echo(f"  modality {name}: {shape}, {info.modalities[name].dtype}")
         for name, source in sources.items():
-            click.echo(f"  split {name}: {len(source)} samples, for {info.splits[name]}")
+            role = info.splits[name].replace("train", "training")
+            click.echo(f"  split {name}: {len(source)} samples, for {role}")
         click.echo(f"  classes: {len(info.classes)}")
         click.echo(f"  fingerprint: {stage.dataset.fingerprint()}")
 

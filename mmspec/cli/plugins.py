@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 from click.shell_completion import CompletionItem
 from rich.markup import escape
@@ -54,7 +56,25 @@ def list_plugins(*, kind: str | None) -> None:
 @click.argument("name", shell_complete=_complete_name)
 def show(*, kind: str, name: str) -> None:
     """Show what a plugin is, its options, where it comes from, and a piece of a spec that uses it."""
-    click.echo(describe_plugin(open_registry(), kind, name))
+    plugin = describe_plugin(open_registry(), kind, name)
+    click.echo(f"{plugin.kind} {click.style(plugin.name, bold=True)}\n\n{plugin.doc}\n")
+    if plugin.options:
+        shown = table("option", "type", "default", "what it is")
+        for each in plugin.options:
+            default = "required" if each.required else _toml(each.default)
+            shown.add_row(*map(escape, (each.name, each.type, default, each.help)))
+        print_table(shown)
+        click.echo()
+    origin = plugin.origin
+    place = f", from {plugin.installed_from}" if plugin.installed_from else ""
+    click.echo(
+        f"{origin.target} of {origin.distribution} {origin.version}{place}\n\n{plugin.snippet}", nl=False
+    )
+
+
+def _toml(value: object) -> str:
+    """A default as a spec would write it."""
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _summary(record: PluginRecord) -> str:

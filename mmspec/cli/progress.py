@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
+from mmspec.cli.metric import main_metric
 from mmspec.launch.prepare import Event, PreparedRun
 from mmspec.records import load_run
 
@@ -152,19 +153,10 @@ def epoch(progress: Mapping[str, Any]) -> str:
 
 
 def metric(run: PreparedRun, progress: Mapping[str, Any]) -> str:
-    """The metric that selects the model, else the first of validation, else the training loss."""
+    """The metric that matters, with its last value."""
     values: Mapping[str, float] = progress.get("values", {})
-    name = main_metric(run, values)
+    name = main_metric(run.plan.resolved, values)
     return f"{name} {values[name]:.4g}" if name in values else ""
-
-
-def main_metric(run: PreparedRun, values: Mapping[str, float]) -> str:
-    """The name of the one metric to show of a run."""
-    select = run.plan.stages[-1].spec.select
-    if select is not None:
-        return select.metric
-    accuracies = [name for name in values if name.endswith("/accuracy") and not name.startswith("train/")]
-    return accuracies[0] if accuracies else "train/loss"
 
 
 def reason(run: PreparedRun, event: Event) -> str:

@@ -10,6 +10,7 @@ import click
 from rich.markup import escape
 
 from mmspec.cli.help import Command
+from mmspec.cli.metric import main_metric
 from mmspec.cli.options import (
     choose,
     load_experiment,
@@ -19,7 +20,7 @@ from mmspec.cli.options import (
     spec_argument,
     variant_option,
 )
-from mmspec.cli.progress import display, main_metric
+from mmspec.cli.progress import display
 from mmspec.cli.terminal import print_table, table
 from mmspec.launch.local import INTERRUPTED
 from mmspec.launch.prepare import PreparedRun, default_jobs, launch, make_ready, prepare
@@ -94,10 +95,11 @@ def _list(prepared: Sequence[PreparedRun]) -> None:
 
 def _summarise(prepared: Sequence[PreparedRun]) -> None:
     """One line a run: its state, its epochs, the metric that matters, how long it took."""
-    shown = table("run", "state", "epochs", "metric", "value", "time")
+    titles = ("run", "state", "epochs", "metric", "value", "time")
+    shown = table(*titles, numbers=["epochs", "value", "time"])
     for run in prepared:
         record = load_run(run.path)
-        name = main_metric(run, record.values)
+        name = main_metric(record.spec, record.values)
         row = [record.status, "", "", "", ""]
         if record.status == "finished":
             value = f"{record.values[name]:.4f}" if name in record.values else ""

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 from rich.markup import escape
 
 from mmspec.cli.help import Group
+from mmspec.cli.metric import main_metric
 from mmspec.cli.options import runs_option
 from mmspec.cli.terminal import print_table, show_problems, table
 from mmspec.errors import Problem, RecordError
@@ -43,14 +44,16 @@ def list_runs(*, patterns: tuple[str, ...], runs: Path) -> None:
     Those whose id, experiment or EXPERIMENT/ID matches a PATTERN (shell wildcards); without one, all.
     """
     found = find_runs(runs)
-    shown = table("experiment", "run", "seed", "state", "progress", "time")
+    shown = table(
+        "experiment", "run", "seed", "state", "progress", "metric", "time", numbers=["seed", "time"]
+    )
     for run in _matching(found.runs, patterns):
         state = f"[{_COLOURS[run.status]}]{run.status}[/]"
         seconds = run.progress().get("seconds") if run.seconds is None else run.seconds
         time_taken = "" if seconds is None else f"{seconds:.0f} s"
-        shown.add_row(
-            escape(run.experiment), escape(run.id), str(run.seed), state, _progress(run), time_taken
-        )
+        row = (run.experiment, run.id, str(run.seed), _progress(run), _metric(run), time_taken)
+        experiment, run_id, seed, *rest = map(escape, row)
+        shown.add_row(experiment, run_id, seed, state, *rest)
     if shown.row_count:
         print_table(shown)
     else:
@@ -66,13 +69,12 @@ def show(*, run: str, runs: Path) -> None:
     """Show one run, by its id, the beginning of it, or its directory: what it was, and what came out."""
     record = _one(run, runs)
     facts = table("", "")
-    facts.show_header = False
     for name, value in _facts(record).items():
         facts.add_row(f"[bold]{name}[/]", escape(value))
     print_table(facts)
     if record.values:
         click.echo("")
-        values = table("metric", "value")
+        values = table("metric", "value", numbers=["value"])
         for name, number in record.values.items():
             values.add_row(escape(name), f"{number:.6g}")
         print_table(values)
@@ -159,6 +161,12 @@ def _facts(run: RunRecord) -> dict[str, str]:
 def _progress(run: RunRecord) -> str:
     progress = run.progress()
     return f"epoch {progress['epoch']}/{progress['epochs']}" if "epoch" in progress else ""
+
+
+def _metric(run: RunRecord) -> str:
+    values = run.values or run.progress().get("values", {})
+    name = main_metric(run.spec, values)
+    return f"{name} {values[name]:.4f}" if name in values else ""
 
 
 def _count(number: int) -> str:

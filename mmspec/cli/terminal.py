@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
 
 import click
@@ -74,17 +74,20 @@ def _say(text: str) -> None:
     click.echo(text, err=True, color=colour())
 
 
-def table(*titles: str) -> Table:
-    """A table without lines."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
+def table(*titles: str, numbers: Collection[str] = ()) -> Table:
+    """A table without lines; the columns in `numbers` stand right."""
+    made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(titles))
     for title in titles:
-        made.add_column(title)
+        made.add_column(title, justify="right" if title in numbers else "left")
     return made
 
 
 def print_table(made: Table) -> None:
     """Print a table as wide as the terminal; without one, as wide as it needs."""
-    Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(made)
+    console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
+    with console.capture() as captured:
+        console.print(made)
+    click.echo("\n".join(line.rstrip() for line in captured.get().rstrip().splitlines()))
 
 
 def warn(problem: Problem) -> None:

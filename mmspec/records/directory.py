@@ -120,6 +120,8 @@ class RunDirectory:
         self.metrics.append(Row(kind, stage, step, epoch, values))
         if kind == "epoch":
             self._progress["values"] = dict(values)
+            main = [f"{name} {value:.4g}" for name, value in values.items() if "." not in name]
+            self.say(f"{stage}: epoch {epoch}, step {step}: {', '.join(main)}")
 
     def rewind(self, stage: str, step: int) -> None:
         """Drop the rows beyond `step` of `stage`, and those of later stages: they will come again."""
