@@ -62,9 +62,8 @@ class PluginRecord:
     @property
     def title(self) -> str:
         """The plugin as error messages call it."""
-        return f"{in_words(self.kind)} {self.name}" + (
-            f" of {self.distribution}" if self.distribution else ""
-        )
+        of = f" of {self.distribution}" if self.distribution else ""
+        return f"{in_words(self.kind)} {self.name}{of}"
 
     @cached_property
     def origin(self) -> PluginOrigin:
@@ -150,17 +149,12 @@ class Registry:
             offered = tuple(r for r in offered if normalized(r.distribution) == normalized(distribution))
         if len(offered) == 1:
             return offered[0]
-        if offered:
-            names = " and ".join(r.distribution or r.target for r in offered)
-            choices = " or ".join(f'use = "{r.distribution}:{r.name}"' for r in offered)
-            raise PluginError(
-                Problem(
-                    f"the {in_words(kind)} {show(name)} is offered by {names}", hint=f"choose one: {choices}"
-                )
-            )
-        raise PluginError(
-            Problem(f"there is no {in_words(kind)} {show(name)}", hint=self._instead(kind, name))
-        )
+        title = f"{in_words(kind)} {show(name)}"
+        if not offered:
+            raise PluginError(Problem(f"there is no {title}", hint=self._instead(kind, name)))
+        names = " and ".join(r.distribution or r.target for r in offered)
+        choices = " or ".join(f'use = "{r.distribution}:{r.name}"' for r in offered)
+        raise PluginError(Problem(f"the {title} is offered by {names}", hint=f"choose one: {choices}"))
 
     def _instead(self, kind: str, name: str) -> str:
         names = self.names(kind)

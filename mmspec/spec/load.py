@@ -83,6 +83,10 @@ class _Reader:
 
     def read(self, path: Path, named: Location | None, chain: tuple[Path, ...]) -> Node | None:
         """The merged tree of a file; `named` is where another one names it, `chain` who did."""
+        if not str(path).isprintable():
+            where = named or Location(show(str(path)))
+            self.findings.add(f"{show(str(path))} is no name of a file", where)
+            return None
         identity = Path(os.path.realpath(path))
         if identity in chain:
             names = " extends ".join(p.name for p in (*chain[chain.index(identity) :], identity))

@@ -35,7 +35,10 @@ def test_finds_the_keys_that_tomli_finds_where_they_stand(text):
 
 
 def test_spans_of_every_kind_of_key():
-    text = 'a.b = 1\n[t."x y"]\nc = [1, {d = """x""""}]\n[[list]]\n[[list]]\n[list.inner]\nd = 1979-05-27 07:32:00\n'
+    text = (
+        'a.b = 1\n[t."x y"]\nc = [1, {d = """x""""}]\n'
+        "[[list]]\n[[list]]\n[list.inner]\nd = 1979-05-27 07:32:00\n"
+    )
 
     found = {path: text[s.value[0] : sum(s.value)] for path, s in scan(text).items()}
 

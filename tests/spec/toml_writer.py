@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import date, datetime, time
 
@@ -32,7 +31,6 @@ trees = st.dictionaries(keys, values, max_size=5)
 def quoted(text, draw):
     """A string, in one of TOML's styles that can hold it."""
     plain = all(c.isprintable() for c in text)
-    styles = [json.dumps(text).replace("\x7f", "\\u007f").replace("\\ud", "\\ud")]
     styles = [_basic(text)]
     if plain and "'" not in text:
         styles += [f"'{text}'", f"'''{text}'''"]
@@ -60,13 +58,7 @@ def value(item, draw):
     if isinstance(item, str):
         return quoted(item, draw)
     if isinstance(item, float):
-        return (
-            repr(item)
-            if "e" not in repr(item)
-            else repr(item).replace("e", ".0e")
-            if "." not in repr(item)
-            else repr(item)
-        )
+        return repr(item)
     if isinstance(item, datetime):
         return item.isoformat(sep=draw(st.sampled_from("T ")))
     if isinstance(item, date | time):
@@ -96,9 +88,9 @@ def _table(table, path, lines, draw):
     later = []
     for name, item in table.items():
         style = draw(st.sampled_from(["inline", "header", "dotted"]))
-        if isinstance(item, dict) and style == "header":
-            later.append((name, item))
-        elif isinstance(item, list) and item and all(isinstance(i, dict) for i in item) and style == "header":
+        if (isinstance(item, dict) and style == "header") or (
+            isinstance(item, list) and item and all(isinstance(i, dict) for i in item) and style == "header"
+        ):
             later.append((name, item))
         elif (
             isinstance(item, dict)
