@@ -1,4 +1,4 @@
-"""The guided strategy (Wu et al. 2022, algorithm 1), as a state machine of tensors.
+"""The guided strategy (Wu et al. 2022), as a state machine of tensors.
 
 A regular step measures; where learning speeds lie more than alpha apart, `window` re-balancing steps follow
 on the modality that learns fastest from the others, and then a regular step measures again. Everything

@@ -89,7 +89,7 @@ def _check(path: Path, axes: int) -> Iterator[Problem]:
         return
     try:
         shape = _shape(path)
-    except (OSError, struct.error) as error:
+    except OSError as error:
         yield Problem(f"{path} cannot be read: {error}", hint=_AGAIN)
         return
     if len(shape) != axes:
@@ -105,7 +105,7 @@ def _check(path: Path, axes: int) -> Iterator[Problem]:
 def _shape(path: Path) -> Sequence[int]:
     """The lengths of the axes; () where the file does not begin like an IDX file of bytes."""
     with path.open("rb") as file:
-        zero, kind, axes = struct.unpack(">HBB", file.read(4))
-        if zero or kind != _UINT8 or axes not in {1, 3}:
-            return ()
-        return struct.unpack(f">{axes}I", file.read(4 * axes))
+        header = file.read(16)
+    if len(header) < 4 or header[:3] != bytes([0, 0, _UINT8]) or len(header) < 4 + 4 * header[3]:
+        return ()
+    return struct.unpack_from(f">{header[3]}I", header, 4)

@@ -1,4 +1,4 @@
-"""Conditional learning speed (Wu et al. 2022, section 3.2).
+"""Conditional learning speed (Wu et al. 2022).
 
 For parameters θ with gradient G, μ(θ) = ‖G‖² / ‖θ‖², both summed over all tensors of the set. θ_m are a
 branch's own parameters, θ'_m the fusion parameters that feed it, and

@@ -66,7 +66,7 @@ class RandomBalancing(Balancing):
 
 @attrs.frozen(kw_only=True)
 class GuidedBalancing(Balancing):
-    """Balanced multi-modal learning, guided by conditional learning speed (Wu et al. 2022, algorithm 1)."""
+    """Balanced multi-modal learning, guided by conditional learning speed (Wu et al. 2022)."""
 
     requires: ClassVar[frozenset[str]] = frozenset({"gates"})
     min_modalities: ClassVar[int] = 2

@@ -1,4 +1,4 @@
-"""Conditional utilisation rate (Wu et al. 2022, section 3.1)."""
+"""Conditional utilisation rate (Wu et al. 2022)."""
 
 from __future__ import annotations
 
