@@ -16,6 +16,11 @@ LANGUAGE = 1
 Scalar = str | bool | int | float
 
 
+def _few_digits(_: object, __: object, value: int | None) -> None:
+    if value is not None and not 0 <= value <= 12:
+        raise ValueError(f"must be between 0 and 12, not {value}")
+
+
 @attrs.frozen(kw_only=True)
 class RowsBy:
     """`rows = {by = …}`: one row for each value that the runs have."""
@@ -46,7 +51,9 @@ class Column:
     value: str = key("a metric with its split, e.g. test/accuracy")
     group: str | None = key("a head above this column and its neighbours of the same group", default=None)
     unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")
-    digits: int | None = key("digits after the point; absent: 1 for percent, 3 for numbers", default=None)
+    digits: int | None = key(
+        "digits after the point; absent: 1 for percent, 3 for numbers", default=None, validator=_few_digits
+    )
     better: Better = key("which direction is better: max, min, or none", default="none")
     where: dict[str, Scalar] = key("only these runs of the row count in this column", factory=dict)
 

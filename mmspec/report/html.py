@@ -45,14 +45,11 @@ tbody tr:hover { background: var(--wash); }
 .pm { font-size: .92em; }
 sup { display: inline-block; width: .55em; margin-right: -.55em; line-height: 0; }
 td u { text-underline-offset: .2em; }
-td details { position: relative; }
 td summary { cursor: pointer; list-style: none; }
 td summary::-webkit-details-marker { display: none; }
 td summary:hover, td summary:focus-visible { text-decoration: underline dotted;
   text-underline-offset: .25em; }
-td details ul { position: absolute; right: 0; top: 1.7em; z-index: 1; margin: 0; padding: .45rem .8rem;
-  list-style: none; background: var(--paper); border: 1px solid var(--hair); border-radius: .35rem;
-  box-shadow: 0 .3rem 1rem rgb(0 0 0 / .18); }
+td details ul { margin: .2rem 0 .3rem; padding: 0; list-style: none; font-size: .86em; color: var(--soft); }
 .notes { max-width: 52rem; margin: .8rem 0; padding: 0; list-style: none; font-size: .85rem;
   color: var(--soft); }
 .notes li { margin: .15rem 0; }

@@ -56,7 +56,7 @@ def _float(noted: NotedTable) -> str:
     lines = [
         r"\begin{table}[tbp]",
         r"\centering\small\setlength{\tabcolsep}{4pt}",
-        rf"\caption{{{caption}}}",
+        rf"\caption{{{caption}}}\smallskip",
         rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.columns)}@{{}}}}",
         r"\toprule",
         *_heads(table),

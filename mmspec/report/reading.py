@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -42,7 +43,7 @@ def read_definition(path: Path, registry: Registry) -> Reading:
     try:
         document = read_document(path)
         definition = _definition(document.root, findings)
-        figures = _figures(document.root, definition, registry, findings)
+        figures = _figures(document.root, registry, findings)
         findings.raise_any()
     except SpecError as error:
         raise ReportError(error.problems) from None
@@ -53,28 +54,21 @@ def read_definition(path: Path, registry: Registry) -> Reading:
 def _definition(root: Node, findings: Findings) -> Definition | None:
     """The definition; options of figures' plugins are put apart. None, with findings, if it does not fit."""
     tree = root.plain()
-    apart = [block if isinstance(block, dict) else {} for block in _list(tree.get("figures"))]
-    if apart:
+    blocks = tree.get("figures")
+    if isinstance(blocks, list):
         tree["figures"] = [
-            {**{key: value for key, value in block.items() if key in _FIGURE_KEYS}, "options": {}}
+            {**{key: block[key] for key in _FIGURE_KEYS & set(block)}, "options": _options(block)}
             if isinstance(block, dict)
             else block
-            for block in tree["figures"]
+            for block in blocks
         ]
     try:
-        read: Definition = structure_fields(Definition, tree)
+        definition: Definition = structure_fields(Definition, tree)
     except MisfitError as error:
         note(error, root, (), findings)
         return None
-    options = [{key: value for key, value in block.items() if key not in _FIGURE_KEYS} for block in apart]
-    blocks = tuple(attrs.evolve(b, options=o) for b, o in zip(read.figures, options, strict=True))
-    definition = attrs.evolve(read, figures=blocks)
     _check(definition, root, findings)
     return definition
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
 
 
 def _check(definition: Definition, root: Node, findings: Findings) -> None:
@@ -111,14 +105,15 @@ def check_baseline(name: str, labels: list[str], index: int, root: Node, finding
         )
 
 
-def _figures(
-    root: Node, definition: Definition | None, registry: Registry, findings: Findings
-) -> dict[str, Figure]:
+def _figures(root: Node, registry: Registry, findings: Findings) -> dict[str, Figure]:
     """The plugins of the figures with their options, by the name of their files."""
     figures: dict[str, Figure] = {}
-    for index, block in enumerate(definition.figures if definition else ()):
-        node = root.find(("figures", index))
-        name = block.name or block.use.rpartition(":")[2]
+    for index, node in enumerate(root.find(("figures",)).items):
+        block = node.plain()
+        use = block.get("use") if isinstance(block, dict) else None
+        if not isinstance(use, str):
+            continue  # the definition has told
+        name = str(block.get("name", use.rpartition(":")[2]))
         if not _FILE_NAME.fullmatch(name):
             findings.add(f"figures[{index}].name: {show(name)} cannot name a file", node.where())
         elif name in figures:
@@ -126,11 +121,16 @@ def _figures(
                 f"figures[{index}]: another figure is called {show(name)}", node.where(), "give it a name"
             )
         try:
-            cls = registry.find("figure", block.use).load()
-            figures[name] = structure_fields(cls, block.options)
+            cls = registry.find("figure", use).load()
+            figures[name] = structure_fields(cls, _options(block))
         except PluginError as error:
-            where = root.find(("figures", index, "use")).where()
+            where = node.table["use"].where()
             findings.extend(attrs.evolve(problem, where=where) for problem in error.problems)
         except MisfitError as error:
             note(error, node, ("figures", index), findings)
     return figures
+
+
+def _options(block: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a figure's table that are its plugin's."""
+    return {key: value for key, value in block.items() if key not in _FIGURE_KEYS}

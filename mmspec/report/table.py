@@ -71,7 +71,7 @@ class Cell:
         scaled = value * self.column.factor
         if not math.isfinite(scaled):
             return "NaN"
-        return f"{scaled:.{self.column.decimals}{'f' if abs(scaled) < 1e15 else 'e'}}"
+        return f"{scaled:.3e}" if abs(scaled) >= 1e15 else f"{scaled:.{self.column.decimals}f}"
 
 
 @attrs.frozen

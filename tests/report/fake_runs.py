@@ -128,3 +128,29 @@ def write_demo(root, seeds=(0, 1, 2), variants=VARIANTS):
                 fusion=fusion,
                 modalities=variant.partition(" ")[2],
             )
+
+
+#: The definition that comes with mmspec.
+DEMO = Path(__file__).parents[2] / "reports" / "colored_digits.toml"
+
+#: A definition with one table over all variants.
+SMALL = """
+mmspec = 1
+title = "Small"
+runs = ["colored_digits"]
+rows = { by = "variant" }
+
+[[tables]]
+title = "Accuracy"
+baseline = "none"
+[[tables.columns]]
+label = "test"
+value = "test/accuracy"
+unit = "percent"
+better = "max"
+"""
+
+
+def plain(notes):
+    """Notes as one text."""
+    return "\n".join("".join(getattr(part, "text", part) for part in note) for note in notes)

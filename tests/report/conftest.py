@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import pytest
+from fake_runs import write_demo
+
+from mmspec.plugins.discovery import Discovery
+from mmspec.plugins.registry import make_registry
+from mmspec.report import render_report
+from mmspec.report.figures import Bars, Curves
+
+
+@pytest.fixture(scope="session")
+def registry():
+    """The figures of mmspec, whatever is installed."""
+    return make_registry(Discovery((), ())).with_plugins(
+        {("figure", "curves"): Curves, ("figure", "bars"): Bars}
+    )
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def demo(runs):
+    write_demo(runs)
+    return runs
+
+
+@pytest.fixture
+def render(tmp_path, runs, registry):
+    """Render a definition given as text; returns the report."""
+
+    def render(text, formats=("json",), out=None):
+        path = tmp_path / "report.toml"
+        path.write_text(text, encoding="utf-8")
+        return render_report(
+            path, runs_root=runs, out=out or tmp_path / "out", formats=formats, registry=registry
+        )
+
+    return render
