@@ -39,7 +39,8 @@ def table_notes(table: Table, selection: Selection, made_by: str | None) -> list
 def report_notes(selection: Selection, used: Sequence[RunRecord]) -> list[Sentence]:
     """Which runs are left out of the report, and what differs between those that are in it."""
     notes = list(_left_out(selection.left_out))
-    unused = [run for run in selection.runs if run.path not in {run.path for run in used}]
+    shown = {run.path for run in used}
+    unused = [run for run in selection.runs if run.path not in shown]
     if unused:
         notes.append(("In no row: ", *listed(Code(run.id) for run in unused), "."))
     notes += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -59,21 +60,33 @@ def ranks(values: Mapping[str, float], better: Better) -> dict[str, int]:
     return {name: place[value] for name, value in values.items()}
 
 
-def welch(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """The two-sided p of Welch's t-test; None where the test does not exist.
+def welch(rows: Mapping[str, Sequence[float]], reference: Sequence[float]) -> dict[str, float]:
+    """The two-sided p of Welch's t-test of each row against `reference`, where the test exists.
 
-    That is: fewer than `MIN_TESTED` values on a side, a value that is not finite, or no spread at all.
+    It does not with fewer than `MIN_TESTED` values on a side, a value that is not finite, or no spread.
     """
-    if min(len(first), len(second)) < MIN_TESTED or not all(map(math.isfinite, (*first, *second))):
-        return None
-    if len(set(first)) == 1 and len(set(second)) == 1:
-        return None
+    alike: dict[int, list[str]] = defaultdict(list)
+    for name, values in rows.items():
+        if _can_be_tested(values, reference):
+            alike[len(values)].append(name)
+    if not alike:
+        return {}
     from scipy.stats import ttest_ind
 
+    found: dict[str, float] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where a side hardly varies
-        p = float(ttest_ind(sorted(first), sorted(second), equal_var=False).pvalue)
-    return p if math.isfinite(p) else None
+        for names in alike.values():
+            block = [sorted(rows[name]) for name in names]
+            p_values = ttest_ind(block, [sorted(reference)], axis=1, equal_var=False).pvalue
+            found |= dict(zip(names, map(float, p_values), strict=True))
+    return {name: p for name, p in found.items() if math.isfinite(p)}
+
+
+def _can_be_tested(first: Sequence[float], second: Sequence[float]) -> bool:
+    if min(len(first), len(second)) < MIN_TESTED or not all(map(math.isfinite, (*first, *second))):
+        return False
+    return len(set(first)) > 1 or len(set(second)) > 1
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:

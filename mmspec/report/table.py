@@ -185,6 +185,5 @@ def _tests(cells: Mapping[str, Cell], baseline: str | None) -> dict[str, float]:
     """Holm's p of each row against the baseline, over the tests of one column."""
     if baseline is None or baseline not in cells:
         return {}
-    reference = cells[baseline].values
-    found = {label: welch(cell.values, reference) for label, cell in cells.items() if label != baseline}
-    return holm({label: p for label, p in found.items() if p is not None})
+    others = {label: cell.values for label, cell in cells.items() if label != baseline}
+    return holm(welch(others, cells[baseline].values))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -77,6 +78,7 @@ def minus(number: str) -> str:
     return number
 
 
+@lru_cache(maxsize=10_000)
 def link(path: Path, folder: Path) -> str:
     """A directory as a URL, relative to `folder`."""
     relative = os.path.relpath(path, folder).replace(os.sep, "/")

@@ -58,7 +58,7 @@ def test_welch_agrees_with_its_textbook_formula():
     dof = (va + vb) ** 2 / (va**2 / (len(a) - 1) + vb**2 / (len(b) - 1))
     from scipy.special import stdtr
 
-    assert welch(first, second) == pytest.approx(2 * stdtr(dof, -abs(t)), rel=1e-10)
+    assert welch({"x": first}, second) == {"x": pytest.approx(2 * stdtr(dof, -abs(t)), rel=1e-10)}
 
 
 @pytest.mark.parametrize(
@@ -66,11 +66,19 @@ def test_welch_agrees_with_its_textbook_formula():
     [([1.0, 2.0], [1.0, 2.0, 3.0]), ([1.0, 1.0, 1.0], [2.0, 2.0, 2.0]), ([1.0, 2.0, math.nan], [1, 2, 3])],
 )
 def test_no_test_where_none_exists(first, second):
-    assert welch(first, second) is None
+    assert welch({"x": first}, second) == {}
 
 
 def test_almost_no_spread_gives_no_warning():
-    assert welch([1.0, 1.0, 1.0], [2.0, 2.0, 2.0 + 1e-15]) == pytest.approx(0, abs=1e-12)
+    p_values = welch({"x": [1.0, 1.0, 1.0]}, [2.0, 2.0, 2.0 + 1e-15])
+    assert p_values == {"x": pytest.approx(0, abs=1e-12)}
+
+
+def test_rows_of_all_lengths_are_tested_as_alone():
+    rows = {"a": [1.0, 2, 3], "b": [4.0, 5, 7, 9], "c": [1.0, 2], "d": [3.0, 5, 8]}
+    alone = [welch({name: values}, rows["b"]) for name, values in rows.items()]
+    assert welch(rows, rows["b"]) == {name: pytest.approx(p) for each in alone for name, p in each.items()}
+    assert set(welch(rows, rows["b"])) == {"a", "b", "d"}
 
 
 def reference_holm(p_values):
