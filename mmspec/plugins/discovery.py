@@ -26,6 +26,9 @@ import entrypoints
 
 from mmspec.errors import Location, Problem
 
+#: `name-1.0`, as wheels and eggs are called; `entrypoints` would split a name at its own first hyphen.
+_NAME_VERSION = re.compile(r"(.+?)-(\d[^-]*)(?:-py[\d.]+.*)?")
+
 #: Entry-point groups of plugins are called `mmspec.<kind>`.
 PREFIX = "mmspec."
 
@@ -115,8 +118,8 @@ def _folders(folder: str) -> Iterator[_Info]:
 
 
 def _name_version(stem: str) -> tuple[str, str]:
-    distro = entrypoints.Distribution.from_name_version(stem)
-    return distro.name, distro.version or ""
+    found = _NAME_VERSION.fullmatch(stem)
+    return (found[1], found[2]) if found else (stem, "")
 
 
 def normalized(distribution: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from mmspec.errors import Location
+from mmspec.errors import Location, Problem, SpecError
 from mmspec.plugins.checks import check_stage
 from mmspec.plugins.parts import Part, Workshop
 from mmspec.plugins.plan import PluginOrigin, RunPlan
@@ -38,11 +38,20 @@ def plan_from_json(resolved: Mapping[str, Any], registry: Registry | None = None
     Raises:
         SpecError: it is no such plan, or a plugin it needs is not here.
     """
-    findings = Findings()
     source = Source("spec.json", "")
-    if resolved.get("mmspec") != LANGUAGE or not isinstance(resolved.get("stages"), list):
-        findings.add("this is no plan that this mmspec can read", Location(source.file))
-        findings.raise_any()
+    try:
+        expansion = _expansion(resolved, source)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = "this is no plan that this mmspec can read"
+        raise SpecError(Problem(what, Location(source.file))) from error
+    (plan,) = _plans(expansion, Findings(), registry or default_registry())
+    return plan
+
+
+def _expansion(resolved: Mapping[str, Any], source: Source) -> Expansion:
+    """The one run of a plan, as if a document had asked for it."""
+    if resolved["mmspec"] != LANGUAGE:
+        raise KeyError("mmspec")
     stages = tuple(
         StageTree(
             stage["name"],
@@ -51,7 +60,7 @@ def plan_from_json(resolved: Mapping[str, Any], registry: Registry | None = None
         )
         for stage in resolved["stages"]
     )
-    expansion = Expansion(
+    return Expansion(
         name=resolved["name"],
         seeds=(resolved["seed"],),
         points=(Point(resolved["labels"], stages),),
@@ -59,8 +68,6 @@ def plan_from_json(resolved: Mapping[str, Any], registry: Registry | None = None
         launch=from_plain(resolved["launch"], source),
         home=Location(source.file),
     )
-    (plan,) = _plans(expansion, findings, registry or default_registry())
-    return plan
 
 
 def _plans(expansion: Expansion, findings: Findings, registry: Registry) -> Iterator[RunPlan]:

@@ -34,7 +34,8 @@ class Findings:
         self, what: str, where: Location | None, hint: str | None = None, context: Context | None = None
     ) -> None:
         """Note a mistake; `context` says in which run it was found, None that it is in all."""
-        contexts = self._found.setdefault(_Finding(what, where, hint), [])
+        finding = _Finding(_printable(what), where, hint and _printable(hint))
+        contexts = self._found.setdefault(finding, [])
         if context is not None:
             contexts.append(context)
 
@@ -60,6 +61,13 @@ class Findings:
         """
         if self._found:
             raise SpecError(self.problems(contexts))
+
+
+def _printable(text: str) -> str:
+    """A sentence that changes nothing on a terminal, whatever names and values it quotes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _order(problem: Problem) -> tuple[str, int, int, str]:

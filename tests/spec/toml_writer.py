@@ -78,7 +78,7 @@ def documents(draw, tree=trees):
 
 
 def write(tree, draw):
-    """A tree as a document; tables become headers, dotted keys or inline, tables in lists may become [[…]]."""
+    """A tree as a document; tables become headers, dotted keys or inline ones, lists of them [[…]]."""
     lines = []
     _table(tree, [], lines, draw)
     return "\n".join(lines) + draw(st.sampled_from(["", "\n", "\n# end"]))
@@ -88,16 +88,11 @@ def _table(table, path, lines, draw):
     later = []
     for name, item in table.items():
         style = draw(st.sampled_from(["inline", "header", "dotted"]))
-        if (isinstance(item, dict) and style == "header") or (
-            isinstance(item, list) and item and all(isinstance(i, dict) for i in item) and style == "header"
-        ):
+        flat = isinstance(item, dict) and item and not any(isinstance(v, dict) for v in item.values())
+        rows = isinstance(item, list) and item and all(isinstance(i, dict) for i in item)
+        if style == "header" and (isinstance(item, dict) or rows):
             later.append((name, item))
-        elif (
-            isinstance(item, dict)
-            and item
-            and style == "dotted"
-            and not any(isinstance(v, dict) for v in item.values())
-        ):
+        elif style == "dotted" and flat:
             lines += [f"{key(name, draw)} . {key(k, draw)} = {value(v, draw)}" for k, v in item.items()]
         else:
             note = draw(st.sampled_from(["", " # x = [1"]))
