@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -67,9 +66,10 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     """The state dict in a file; nothing but tensors and plain containers is unpickled."""
     hint = "a state dict as torch.save writes it: {name of parameter: tensor}"
     try:
-        found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).partition("\n")[0]
+        with warnings.catch_warnings(action="ignore"):  # of an unusual pickle protocol, which is read as well
+            found: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # noqa: BLE001 - a damaged file makes the reader raise anything
+        reason = str(error).partition("\n")[0] or type(error).__name__
         raise DataError(f"{path} cannot be read as weights: {reason}", hint=hint) from None
     if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
         raise DataError(f"{path} holds no state dict", hint=hint)

@@ -63,7 +63,7 @@ def take_step(network, strategy, index: int, epoch: int, *, lr: float = 0.1, met
             metric.after_backward(step)
         for parameter in network.parameters():
             if parameter.grad is not None:
-                parameter -= lr * parameter.grad
+                parameter.sub_(lr * parameter.grad)
     return step
 
 

@@ -257,7 +257,7 @@ DAMAGE = {
 def test_damaged_files_are_named(mnist, damage):
     path = idx.image_file(mnist.root / "MNIST" / "raw", "train")
     path.write_bytes(damage)
-    with pytest.raises(DataError, match="train-(images|labels)-idx") as caught:
+    with pytest.raises(DataError, match=r"train-(images|labels)-idx") as caught:
         mnist.open(BOTH)
     assert all(problem.hint for problem in caught.value.problems)
 
