@@ -12,14 +12,14 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from mmspec_greedy.fusions import Mmtm
-from mmspec_greedy.metrics import ConditionalLearningSpeed
-from mmspec_greedy.random_balancing import draw
-from mmspec_greedy.strategies import GuidedBalancing, NoBalancing, RandomBalancing
 from tiny import TinyAccuracy, TinyData, stage_plan
 from torch.nn.functional import cross_entropy
 
 from mmspec.engine.trainer import Trainer
+from mmspec_greedy.fusions import Mmtm
+from mmspec_greedy.metrics import ConditionalLearningSpeed
+from mmspec_greedy.random_balancing import draw
+from mmspec_greedy.strategies import GuidedBalancing, NoBalancing, RandomBalancing
 
 EPOCHS = 6
 
@@ -115,7 +115,7 @@ def test_every_step_agrees(names, strategy):
         "none": (NoBalancing(), lambda *_: None),
         "random": (RandomBalancing(start_epoch=2), random(5, len(names), 2)),
         "guided": (GuidedBalancing(alpha=0.01, window=5, start_epoch=2), guided(0.01, 5, 2)),
-        "guided, tolerant": (GuidedBalancing(alpha=0.3, window=2, start_epoch=1), guided(0.3, 2, 1)),
+        "guided, tolerant": (GuidedBalancing(alpha=0.05, window=2, start_epoch=1), guided(0.05, 2, 1)),
     }[strategy]
     ours, other = built(names, balancing), built(names, balancing)
     plain, care, cares = Plain(other), None, []
@@ -137,7 +137,7 @@ def test_every_step_agrees(names, strategy):
             cares.append(care)
             care = reference(care, plain.mu(), epoch, (epoch - 1) * len(other.loaders["train"]) + step)
             optimizer.step()
-            assert float(result.loss) == pytest.approx(float(loss), rel=1e-12)
+            assert float(result.loss) == pytest.approx(float(loss.detach()), rel=1e-12)
         ours.end_epoch()
         optimizer.param_groups[0]["lr"] *= 0.5
     for mine, theirs in zip(ours.network.parameters(), other.network.parameters(), strict=True):
