@@ -150,7 +150,7 @@ def _run(chosen: Sequence[Run], folder: Path, *, jobs: int) -> tuple[RunRecord, 
 
 
 def _why(record: RunRecord) -> Problem:
-    said = str(record.failure["error"]) if record.failure else "its process was killed"
+    said = str(record.failure["error"]) if record.failure else "its process ended early"
     return Problem(f"{record.label}, seed {record.seed}: {said}", hint=f"see {record.path / 'log.txt'}")
 
 

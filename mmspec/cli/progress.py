@@ -164,7 +164,7 @@ def reason(run: PreparedRun, event: Event) -> str:
     if event != "failed":
         return ""
     failure = load_run(run.path).failure
-    said = str(failure["error"]).splitlines()[0] if failure else "its process was killed"
+    said = str(failure["error"]).splitlines()[0] if failure else "its process ended early"
     return f": {said} ({log_of(run.path)})"
 
 

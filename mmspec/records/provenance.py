@@ -23,7 +23,7 @@ def provenance(distributions: Iterable[str], folder: Path) -> dict[str, Any]:
     """What is known before a run starts; `distributions` are those of its plugins, `folder` the user's."""
     return {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": _command(),
         "mmspec": version("mmspec"),
         "git": git_state(folder),
         "python": platform.python_version(),
@@ -31,6 +31,12 @@ def provenance(distributions: Iterable[str], folder: Path) -> dict[str, Any]:
         "platform": platform.platform(),
         "cpus": os.cpu_count(),
     }
+
+
+def _command() -> str:
+    """The command line as a user would type it again."""
+    program = Path(sys.argv[0]).name
+    return shlex.join(["mmspec" if program == "__main__.py" else program, *sys.argv[1:]])
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:

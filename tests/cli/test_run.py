@@ -62,7 +62,7 @@ def test_a_run_directory_is_complete(lab: Lab) -> None:
     }  # fmt: skip
     assert "lock" not in names
     assert (run.path / "source" / "tiny.toml").read_text() == (lab[0].folder / "tiny.toml").read_text()
-    assert run.provenance["command"].endswith("run tiny.toml --seed 0")
+    assert run.provenance["command"] == "mmspec run tiny.toml --seed 0"
     assert run.provenance["threads"] == 1
     assert {"torch", "numpy", "mmspec"} <= set(run.provenance["packages"])
     assert [row.epoch for row in run.rows("epoch")] == [1]
