@@ -1,0 +1,54 @@
+"""No step reads a number from the device: deciding, measuring and counting stay tensors."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from stand_ins import small_network, take_step
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mmspec_greedy.metrics import ConditionalLearningSpeed
+from mmspec_greedy.strategies import GuidedBalancing, NoBalancing, RandomBalancing, Rubi
+from mmspec_torch.metrics import Accuracy
+
+#: What makes the host wait for a device: reading a scalar, and shapes that depend on values.
+WAITING = {"aten::_local_scalar_dense", "aten::nonzero", "aten::equal", "aten::masked_select"}
+
+
+class NoWaiting(TorchDispatchMode):
+    """Fails on operators that would wait for a device."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        assert func.name().partition(".")[0] not in WAITING, f"{func.name()} waits for the device"
+        return func(*args, **kwargs or {})
+
+
+def test_the_watch_sees_waiting():
+    with NoWaiting(), pytest.raises(AssertionError, match="waits"):
+        torch.ones(()).item()
+    with NoWaiting(), pytest.raises(AssertionError, match="waits"):
+        bool(torch.ones(()) > 0)
+
+
+@pytest.mark.parametrize("modalities", [2, 3])
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        NoBalancing(),
+        RandomBalancing(start_epoch=1),
+        GuidedBalancing(alpha=0.0, window=2, start_epoch=1),
+        Rubi(hidden=(4,)),
+    ],
+    ids=lambda plugin: type(plugin).__name__,
+)
+def test_no_step_waits(plugin, modalities):
+    network = small_network(modalities, units=2)
+    strategy = plugin.build(network, 0).double()
+    speed = ConditionalLearningSpeed().build(network)
+    accuracy = Accuracy().build(network)
+    with NoWaiting():
+        for index in range(6):
+            step = take_step(network, strategy, index, 1, metrics=[speed])
+            accuracy.update(step.output, step.batch)
+            strategy.figures()
+            speed.figures()
