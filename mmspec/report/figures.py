@@ -50,13 +50,15 @@ class Curves(Figure):
         axes.set_xlim(0, max((curve.x[-1] for curve in drawn.values()), default=1))
         _label_ends(axes, drawn, looks, height=0.78 * self.size(groups)[1])
         spread = "mean ± standard deviation" if self.band == "std" else "mean, lowest and highest"
-        return [f"Lines and bands: {spread} over seeds.", *_left_out(groups, drawn, self.value)]
+        counts = {label: curve.seeds for label, curve in drawn.items()}
+        return [f"Lines and bands: {spread} over seeds.", *_left_out(groups, counts, self.value)]
 
 
 @attrs.frozen
 class Curve:
-    """A mean over seeds and its band, at the positions that all seeds have."""
+    """A mean over `seeds` runs and its band, at the positions that all of them have."""
 
+    seeds: int
     x: np.ndarray
     mean: np.ndarray
     low: np.ndarray
@@ -66,7 +68,7 @@ class Curve:
 def average(
     runs: Sequence[RecordedRun], kind: Literal["step", "epoch"], name: str, band: str
 ) -> Curve | None:
-    """The mean of a metric over runs, where all of them have a finite value; None if that is nowhere."""
+    """The mean of a metric over the runs that have it, where all of those are finite; None if nowhere."""
     tracks = [track for run in runs if (track := _track(run, kind, name))]
     x = sorted(set.intersection(*map(set, tracks))) if tracks else []
     if not x:
@@ -80,7 +82,7 @@ def average(
     else:
         std = values.std(axis=0, ddof=1)
         low, high = mean - std, mean + std
-    return Curve(np.array(x), mean, low, high)
+    return Curve(len(tracks), np.array(x), mean, low, high)
 
 
 def _track(run: RecordedRun, kind: Literal["step", "epoch"], name: str) -> dict[int, float]:
@@ -137,9 +139,14 @@ def _top(block: Sequence[str], wanted: Mapping[str, float], gap: float) -> float
     return _bottom(block, wanted, gap) + gap * (len(block) - 1)
 
 
-def _left_out(groups: Groups, drawn: Iterable[str], value: str) -> list[str]:
-    missing = [label for label in groups if label not in set(drawn)]
-    return [f"Not drawn, without {value}: {', '.join(missing)}."] if missing else []
+def _left_out(groups: Groups, drawn: Mapping[str, int], value: str) -> Iterable[str]:
+    """What a figure does not show; `drawn` are the seeds that each row is drawn from."""
+    missing = [label for label in groups if not drawn.get(label)]
+    if missing:
+        yield f"Not drawn, without {value}: {', '.join(missing)}."
+    most = max(drawn.values(), default=0)
+    if fewer := [f"{label} ({n})" for label, n in drawn.items() if 0 < n < most]:
+        yield f"From fewer than {most} seeds: {', '.join(fewer)}."
 
 
 @attrs.frozen(kw_only=True)
@@ -168,7 +175,9 @@ class Bars(Figure):
         axes.set_ylabel(one_line(self.y_label), parse_math=False)
         _legend(axes, handles)
         reading = "Bars: mean over seeds; whiskers: standard deviation; points: single seeds."
-        return [reading, *_left_out(groups, drawn, " and ".join(self.values))]
+        found = {label: [len(_numbers(groups[label], value)) for value in self.values] for label in drawn}
+        counts = {label: min(filter(None, lengths)) for label, lengths in found.items()}
+        return [reading, *_left_out(groups, counts, " and ".join(self.values))]
 
 
 def _numbers(runs: Sequence[RecordedRun], value: str) -> list[float]:

@@ -30,8 +30,6 @@ class Terminal:
         marks = "" if console.is_terminal else "**"
         for noted in self.document.tables:
             yield from _block(noted, marks, options.max_width)
-        for picture in self.document.pictures:
-            yield from (_sentence(note) for note in picture.notes)
         yield from (_sentence(note) for note in self.document.notes)
 
 

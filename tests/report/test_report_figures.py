@@ -133,3 +133,9 @@ def test_drawing_touches_no_state_of_others(groups):
 def test_reports_without_figures_load_no_matplotlib():
     code = "import sys, mmspec.report; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rows_of_fewer_seeds_are_told(groups):
+    fewer = {**groups, "none": groups["none"][:2]}
+    for figure in (Curves(value="train/d_speed"), Bars(values=("test/d_util",))):
+        assert drawn(figure, fewer)[1][-1] == "From fewer than 3 seeds: none (2)."
