@@ -147,6 +147,9 @@ class Plateau(_Builds, Schedule):
 class Accuracy(_Builds, Metric):
     """Toy accuracy."""
 
+    def epoch_metrics(self, outline):
+        return [f"{split}/accuracy" for split, role in outline.splits.items() if role != "test"]
+
 
 @attrs.frozen(kw_only=True)
 class TopK(_Builds, Metric):

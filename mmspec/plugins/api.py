@@ -365,6 +365,14 @@ class Metric(Plugin):
 
     kind = "metric"
 
+    def epoch_metrics(self, outline: Outline) -> Iterable[str] | None:
+        """What there is of it after every epoch, as `split/name`; None where that is not known beforehand.
+
+        `select`, `train.stop` and schedules can use nothing else, and are checked against it.
+        """
+        del outline
+        return None
+
     @abstractmethod
     def build(self, network: MultiModalNetwork) -> StreamingMetric | SplitMetric | TrainingMetric:
         """The working metric."""

@@ -238,17 +238,42 @@ def _metric_is_usable(parts: StageParts, path: Path, metric: str) -> Iterator[Mi
             f"choose on {' or '.join(f'{s}/{name}' for s in usable)}"
             + ("" if "validation" in splits.values() else "; [split] makes a validation set"),
         )
+    elif (known := _after_an_epoch(parts)) and metric not in known:
+        yield Misfit(
+            where,
+            f"{what}: there is no such metric after an epoch",
+            suggestion(metric, known, of="to choose from"),
+        )
+
+
+def _after_an_epoch(parts: StageParts) -> list[str] | None:
+    """The metrics there are after every epoch; None where the plugins do not tell."""
+    outline = _outline(parts)
+    if outline is None:
+        return None
+    known = ["train/loss", *(f"train/loss.{name}" for name in parts.modalities), "train/lr"]
+    for part in parts.metrics:
+        if part is None or part.plugin is None:
+            return None
+        try:
+            told = part.plugin.epoch_metrics(outline)
+        except Exception:  # noqa: BLE001 - `mistakes` is where a plugin's failure is told
+            return None
+        if told is None:
+            return None
+        known += told
+    return known
 
 
 # ---------------------------------------------------------------- what plugins say, and stages
 
 
-def _plugins_agree(parts: StageParts) -> Iterator[Misfit]:
-    """What each plugin has against the rest of the spec."""
+def _outline(parts: StageParts) -> Outline | None:
+    """What plugins are told of the stage; None while its branches are not known."""
     stages = {n: p.answer for n, p in parts.backbones.items() if p is not None and p.answer is not None}
     if not parts.modalities or len(stages) < len(parts.modalities):
-        return
-    outline = Outline(
+        return None
+    return Outline(
         modalities=tuple(parts.modalities),
         stages=stages,
         data=_data(parts),
@@ -256,29 +281,35 @@ def _plugins_agree(parts: StageParts) -> Iterator[Misfit]:
         fusion=parts.fusion.cls if parts.fusion is not None else None,
         metric_names=tuple(part.record.name for part in parts.metrics if part is not None),
     )
+
+
+def _plugins_agree(parts: StageParts) -> Iterator[Misfit]:
+    """What each plugin has against the rest of the spec."""
+    outline = _outline(parts)
+    if outline is None:
+        return
     for part in parts.parts:
         if part.plugin is not None:
             yield from _asked(part, outline)
 
 
 def _asked(part: Part, outline: Outline) -> Iterator[Misfit]:
-    where = part.node.find(("use",)).where()
     try:
         mistakes = tuple(part.plugin.mistakes(outline))
     except Exception as error:  # noqa: BLE001 - a plugin's own code runs here
         yield Misfit(
-            where,
+            part.node.find(("use",)).where(),
             f"{dotted(part.path)}: {part.record.title} failed to check the spec: "
             f"{type(error).__name__}: {error}",
             "this is a mistake of the plugin, not of the spec",
         )
         return
     for mistake in mistakes:
-        path, spot = part.path, where
+        path, spot = part.path, part.node.find(("use",))
         if mistake.option is not None:
             path = (*part.path, mistake.option)
-            spot = part.node.table[mistake.option].where() if mistake.option in part.node.table else where
-        yield Misfit(spot, f"{dotted(path)}: {mistake.what}", mistake.hint)
+            spot = part.node.table.get(mistake.option, spot)
+        yield Misfit(spot.where(), f"{dotted(path)}: {mistake.what}", mistake.hint)
 
 
 def _initial_weights(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:

@@ -168,7 +168,7 @@ def _is(name: str) -> Schema:
     return {"properties": {"use": {"const": name}}, "required": ["use"]}
 
 
-def _options(registry: Registry, kind: str, name: str) -> dict[str, attrs.Attribute[Any]] | None:
+def _options(registry: Registry, kind: str, name: str) -> Mapping[str, attrs.Attribute[Any]] | None:
     """The options of a plugin; None where it cannot be loaded, so that an editor can still know its name."""
     try:
         return fields(registry.find(kind, name).load())

@@ -205,7 +205,7 @@ class StageReader:
 def plugin_list(
     workshop: Workshop, kind: str, node: Node, path: tuple[str, ...], context: Context | None
 ) -> tuple[Part | None, ...]:
-    """The plugins of a list of names and tables, each at most once."""
+    """The plugins of a list of names and tables, each at most once; None for each that is mistaken."""
     if not isinstance(node.value, tuple):
         wrong, where = describe(node.plain()), node.where()
         workshop.findings.add(
@@ -214,7 +214,7 @@ def plugin_list(
             "write [ … ] around it",
             context,
         )
-        return ()
+        return (None,)
     found: dict[str, int] = {}
     parts = []
     for index, item in enumerate(node.items):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -50,7 +51,8 @@ def structure(value: Any, kind: Any) -> Any:
     return _converter.structure(value, kind)
 
 
-def fields(cls: type) -> dict[str, attrs.Attribute[Any]]:
+@lru_cache(maxsize=1024)
+def fields(cls: type) -> Mapping[str, attrs.Attribute[Any]]:
     """The fields of an attrs class that a spec may set, with their types resolved.
 
     Raises:
@@ -319,8 +321,9 @@ _converter = _make_converter()
 
 def plain(value: Any) -> Any:
     """A typed value as plain JSON: tables of every field, lists for tuples, strings for paths."""
-    if attrs.has(type(value)):
-        return {name: plain(getattr(value, name)) for name in fields(type(value))}
+    kind: Any = type(value)
+    if attrs.has(kind):
+        return {name: plain(getattr(value, name)) for name in fields(kind)}
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from mmspec.plugins.api import Metric, Mistake, Outline, option
+from mmspec_greedy.naming import given_others
 
 if TYPE_CHECKING:
     from mmspec.plugins.api import MultiModalNetwork, SplitMetric, TrainingMetric
@@ -43,6 +44,11 @@ class ConditionalUtilization(Metric):
                 hint = f"the splits are: {', '.join(outline.splits)}"
                 yield Mistake(f"there is no split {split!r}", option="splits", hint=hint)
 
+    def epoch_metrics(self, outline: Outline) -> Iterable[str]:
+        """Nothing: it is measured when training is over."""
+        del outline
+        return ()
+
     def build(self, network: MultiModalNetwork) -> SplitMetric:
         """The metric; makes one pass more than there are modalities over each split."""
         from mmspec_greedy.utilization import Utilization
@@ -63,6 +69,11 @@ class ConditionalLearningSpeed(Metric):
     def mistakes(self, outline: Outline) -> Iterable[Mistake]:
         """A fusion, whose parameters feed the branches."""
         yield from _needs_fusion(outline)
+
+    def epoch_metrics(self, outline: Outline) -> Iterable[str]:
+        """All of it, on the training split."""
+        speeds = [given_others("s", m, outline.modalities) for m in outline.modalities]
+        return [f"train/{name}" for name in (*speeds, "d_speed")]
 
     def build(self, network: MultiModalNetwork) -> TrainingMetric:
         """The metric; shares its norms with the guided strategy."""

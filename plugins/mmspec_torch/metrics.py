@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 
-from mmspec.plugins.api import Metric
+from mmspec.plugins.api import Metric, Outline
 
 if TYPE_CHECKING:
     from mmspec.plugins.api import MultiModalNetwork, StreamingMetric
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 @attrs.frozen(kw_only=True)
 class Accuracy(Metric):
     """The share of samples predicted right: `accuracy`, and `accuracy.<modality>` for each branch alone."""
+
+    def epoch_metrics(self, outline: Outline) -> Iterable[str]:
+        """All of it, on every split but those for testing."""
+        branches = outline.modalities if len(outline.modalities) > 1 else ()
+        names = ["accuracy", *(f"accuracy.{m}" for m in branches)]
+        return [
+            f"{split}/{name}" for split, role in outline.splits.items() if role != "test" for name in names
+        ]
 
     def build(self, network: MultiModalNetwork) -> StreamingMetric:
         """Counts on the device; branches are counted where there is more than one."""
