@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mmspec.plugins.api import MultiModalNetwork, Strategy
 
 
-def _compat() -> Any:
+def _compat_option() -> Any:
     return option(
         "wu2022: the slip of the released code by which evaluation runs with the decision that is pending",
         default=None,
@@ -53,7 +53,7 @@ class RandomBalancing(Balancing):
     min_modalities: ClassVar[int] = 2
 
     start_epoch: int = _start_epoch()
-    compat: Literal["wu2022"] | None = _compat()
+    compat: Literal["wu2022"] | None = _compat_option()
 
     def build(self, network: MultiModalNetwork, seed: int) -> Strategy:
         """A strategy whose draws depend on `seed` and the step alone."""
@@ -76,7 +76,7 @@ class GuidedBalancing(Balancing):
     )
     window: int = option("re-balancing steps in a row", default=5, validator=at_least(1))
     start_epoch: int = _start_epoch()
-    compat: Literal["wu2022"] | None = _compat()
+    compat: Literal["wu2022"] | None = _compat_option()
 
     def build(self, network: MultiModalNetwork, seed: int) -> Strategy:
         """A strategy that measures learning speeds and decides on the device."""
