@@ -32,6 +32,7 @@ KINDS: Mapping[str, type[api.Plugin]] = {
 CORE_KEYS: Mapping[str, frozenset[str]] = {
     "fusion": frozenset({"use", "at"}),
     "optimizer": frozenset({"use", "groups"}),
+    "figure": frozenset({"use", "name", "title", "text", "rows"}),
 }
 
 

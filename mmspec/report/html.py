@@ -62,6 +62,9 @@ figure svg { display: block; width: 100%; max-width: 46rem; height: auto; margin
 """
 
 
+_OPENS: Sentence = ("A number opens to its seeds, each a link to its run.",)
+
+
 def escape(text: str) -> str:
     """`text` so that HTML shows it letter by letter, in content and in attributes."""
     return html.escape(one_line(text), quote=True)
@@ -119,7 +122,7 @@ def _table_block(noted: NotedTable, document: Document) -> str:
             "<tbody>",
             *rows,
             "</tbody></table></div>",
-            _notes(noted.notes),
+            _notes([*noted.notes, _OPENS]),
             "</section>",
         ]
     )
