@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mmspec.engine.trainer import StepResult, Trainer
-from mmspec.plugins.api import Balancing, Strategy
+from mmspec.plugins.api import Balancing, Decision, Strategy
 from mmspec.testing.claims import claim, finite, same, stored, unsynced, works
 from mmspec.testing.options import check_options
 from mmspec.testing.toys import toy_trainer
@@ -38,31 +38,42 @@ def _trainer(plugin: Balancing, modalities: int, precision: str = "float64", see
 
 
 def _check_training(make: Any, modalities: int) -> None:
-    before = torch.get_rng_state()
     trainer = make()
-    claim(
-        torch.equal(before, torch.get_rng_state()), "build() draws from torch's random state and leaves it so"
-    )
     claim(isinstance(trainer.strategy, Strategy), "build() must give a Strategy")
-    _watch(trainer.strategy)
+    _watch(trainer.strategy, modalities)
     whole = _train(trainer, EPOCHS)
     for result in whole:
-        _is_sound(result, modalities)
+        _is_sound(result)
     claim(same(_seen(whole), _seen(_train(make(), EPOCHS))), "two runs with one seed differ")
     for result in works("training in float32", _train, make("float32"), 2):
-        _is_sound(result, modalities)
+        _is_sound(result)
     for after in INTERRUPTIONS:
         _resumes(make, whole, trainer, after)
     _evaluation_changes_nothing(trainer)
 
 
-def _watch(strategy: Strategy) -> None:
-    """Let no hook wait for the device."""
+def _watch(strategy: Strategy, modalities: int) -> None:
+    """Let no hook wait for the device, and look at each decision before it is carried out."""
     for name in ("decide", "loss", "after_backward", "figures"):
-        hook = getattr(strategy, name)
-        setattr(
-            strategy, name, lambda *args, hook=hook, name=name: unsynced(f"{name}()", lambda: hook(*args))
-        )
+        setattr(strategy, name, partial(unsynced, f"{name}()", getattr(strategy, name)))
+    decide = strategy.decide
+
+    def decide_soundly(index: int, epoch: int) -> Decision:
+        decision = decide(index, epoch)
+        _is_decision(decision, modalities)
+        return decision
+
+    strategy.decide = decide_soundly  # type: ignore[method-assign]
+
+
+def _is_decision(decision: Decision, modalities: int) -> None:
+    claim(isinstance(decision, Decision), f"decide() gives {type(decision).__name__}, not a Decision")
+    rebalance = decision.rebalance
+    if rebalance is not None:
+        claim(isinstance(rebalance, Tensor), "Decision.rebalance must be a tensor or None")
+        fits = rebalance.dtype == torch.bool and rebalance.shape == (modalities,)
+        given = f"{tuple(rebalance.shape)} {rebalance.dtype}"
+        claim(fits, f"Decision.rebalance is {given}, not ({modalities},) bool")
 
 
 def _train(trainer: Trainer, epochs: int, stop_after: int | None = None) -> list[StepResult]:
@@ -77,21 +88,13 @@ def _train(trainer: Trainer, epochs: int, stop_after: int | None = None) -> list
     return results
 
 
-def _is_sound(result: StepResult, modalities: int) -> None:
+def _is_sound(result: StepResult) -> None:
     claim(result.loss.ndim == 0, f"loss() gives {tuple(result.loss.shape)}, not a scalar")
     claim(finite([result.loss]), "loss() gives NaN or infinity")
     for name, figure in result.figures.items():
         claim(isinstance(figure, Tensor), f"figure {name!r} is {type(figure).__name__}, not a tensor")
         claim(figure.ndim == 0, f"figure {name!r} is {tuple(figure.shape)}, not a scalar")
         claim(not figure.requires_grad, f"figure {name!r} still has a gradient: detach it")
-    rebalance = result.decision.rebalance
-    if rebalance is not None:
-        claim(isinstance(rebalance, Tensor), "Decision.rebalance must be a tensor or None")
-        fits = rebalance.dtype == torch.bool and rebalance.shape == (modalities,)
-        claim(
-            fits,
-            f"Decision.rebalance is {tuple(rebalance.shape)} {rebalance.dtype}, not ({modalities},) bool",
-        )
 
 
 def _seen(results: list[StepResult]) -> list[Any]:
@@ -120,7 +123,8 @@ def _resumes(make: Any, whole: list[StepResult], ended: Trainer, after: int) -> 
 
 def _evaluation_changes_nothing(trainer: Trainer) -> None:
     before = {name: tensor.clone() for name, tensor in trainer.strategy.state_dict().items()}
-    decision = works("evaluation_decision()", trainer.strategy.evaluation_decision)
-    claim(decision is not None, "evaluation_decision() must give a Decision")
+    _is_decision(
+        works("evaluation_decision()", trainer.strategy.evaluation_decision), len(trainer.network.modalities)
+    )
     trainer.evaluate("val")
     claim(same(before, trainer.strategy.state_dict()), "evaluating changes the strategy's state")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import history, read_offline
+from offline_runs import history, read_offline
 
 from mmspec.track import session as session_module
 from mmspec.track.wandb import WandbTracker, named_stages

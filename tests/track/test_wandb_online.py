@@ -6,7 +6,7 @@ import socket
 import time
 
 import pytest
-from conftest import history, read_offline
+from offline_runs import history, read_offline
 from wandb_server import WandbServer
 
 from mmspec.track import wandb as tracker_module
@@ -123,7 +123,7 @@ def test_a_silent_server_is_offline_after_the_probe(start, said, black_hole):
 
 
 def test_online_against_a_silent_server_falls_back(start, said, black_hole, monkeypatch, tmp_path):
-    monkeypatch.setattr(tracker_module, "INIT_TIMEOUT", 2.0)
+    monkeypatch.setattr(tracker_module, "INIT_TIMEOUT", 1.0)
     session = start(mode="online")
     session.log({"a": 1.0}, 7)
     session.finish("finished", {})

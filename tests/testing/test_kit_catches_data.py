@@ -1,0 +1,79 @@
+"""Each promise of a dataset, broken, is told."""
+
+from __future__ import annotations
+
+import attrs
+import broken_data
+import pytest
+
+from mmspec.plugins.api import option
+from mmspec.testing import ConformanceError, check_dataset, check_options
+
+
+def test_a_good_dataset_passes(tmp_path):
+    check_dataset(broken_data.Good(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("ReadsToDescribe", "describe() without data raises FileNotFoundError"),
+        ("TwoTrainingSplits", "one split, called 'train', must have role 'train'"),
+        ("MissingSplit", "open() gives the splits ['train'], describe() promises ['test', 'train']"),
+        ("SharedSamples", "sharing samples between roles raises DataError"),
+        ("WrongShape", "read('a') gives (3, 1, 3), not (3, 3, 1)"),
+        ("WrongDtype", "read('a') gives uint8, describe() promises float32"),
+        ("SortedReads", "does not give rows in the order asked for"),
+        ("TargetsOutOfRange", "targets are not in 0 … 1"),
+        ("OpenFile", "pickling raises TypeError: a file is open"),
+        ("RestlessFingerprint", "fingerprint() is not the same when asked twice"),
+        ("BlindFingerprint", "option seed changes the samples, but not fingerprint()"),
+        ("FileSizes", "fingerprint() does not notice a changed byte in data"),
+        ("SilentlyEmpty", "open() says nothing of what check() finds missing"),
+        ("FirstOfBatch", "AddFirst depends on the batch, not on the sample alone"),
+    ],
+)
+def test_a_broken_promise_is_told(name, told, tmp_path):
+    cls = getattr(broken_data, name)
+    rooted = {"root": tmp_path / "absent"} if issubclass(cls, broken_data.FileSizes) else {}
+    with pytest.raises(ConformanceError) as error:
+        check_dataset(cls(**rooted), tmp_path)
+
+    assert told in str(error.value)
+
+
+def test_options_are_checked():
+    class Undecorated(broken_data.Good):
+        """Has its options from another class."""
+
+    @attrs.frozen(kw_only=True)
+    class Undocumented(broken_data.Good):
+        """Has an option nobody can read about."""
+
+        size: int = 1
+
+    @attrs.frozen
+    class ByPosition(broken_data.Good):
+        """Options by position."""
+
+        size: int = option("the size", default=1)
+
+    @attrs.frozen(kw_only=True)
+    class Silent(broken_data.Good):
+        size: int = option("the size", default=1)
+
+    for cls, told in [
+        (Undecorated, "Undecorated is not decorated with @attrs.frozen"),
+        (Undocumented, "option size of Undocumented has no help"),
+        (ByPosition, "option size of ByPosition can be given by position"),
+        (Silent, "Silent has no docstring"),
+    ]:
+        with pytest.raises(ConformanceError, match=told):
+            check_options(cls())
+
+
+def test_torch_at_import_is_told():
+    from mmspec.testing.toys import ToySchedule
+
+    with pytest.raises(ConformanceError, match=r"importing mmspec\.testing\.toys imports torch"):
+        check_options(ToySchedule())
