@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from mmspec.plugins.api import Augmentation
 
 _CLASSES = tuple(map(str, range(10)))
+
+
+def _share(_: object, __: object, value: float) -> None:
+    if not 0 <= value < 1:
+        raise ValueError(f"must be 0 or above and below 1, not {value!r}")
 
 
 @attrs.frozen
@@ -130,13 +135,15 @@ class ColoredDigits(ColoredDataset):
 class ColoredMnist(ColoredDataset):
     """Grey and coloured digits out of the official MNIST files, in the places torchvision gives them.
 
-    Official training and test sets. The last `validation` training samples become val, in random colours;
-    with `validation = 0` there is no val but what `[split]` takes out of train, in training colours.
+    Official training and test sets. The last sixth of the training samples becomes val, in random
+    colours; with `validation = 0` there is no val but what `[split]` takes out of train, in training colours.
     """
 
     root: Path = option("the folder that holds MNIST/raw with the four unpacked IDX files")
-    validation: int = option(
-        "how many of the last training samples become val; 0: none", default=10000, validator=at_least(0)
+    validation: float = option(
+        "share of the training samples, the last ones, that become val (10000 of 60000); 0: none",
+        default=1 / 6,
+        validator=_share,
     )
 
     def describe(self) -> DataInfo:
@@ -148,10 +155,7 @@ class ColoredMnist(ColoredDataset):
 
     def check(self) -> Sequence[Problem]:
         """Whether the four files are there and whole, from their headers and sizes."""
-        problems = [*idx.check_pair(self._raw, "train"), *idx.check_pair(self._raw, "t10k")]
-        if not problems:
-            problems += self._check_validation()
-        return problems
+        return idx.check(self.root)
 
     def digits(self) -> Mapping[str, Digits]:
         """The IDX files, read by torchvision.
@@ -162,35 +166,22 @@ class ColoredMnist(ColoredDataset):
         problems = self.check()
         if problems:
             raise DataError(problems)
-        images, targets = idx.read_pair(self._raw, "train")
-        cut = len(targets) - self.validation
+        images, targets = idx.read_pair(self.root, "train")
+        cut = len(targets) - round(self.validation * len(targets))
         ids = np.arange(len(targets))
         splits = {"train": Digits(images[:cut], targets[:cut], ids[:cut])}
         if self.validation:
             splits["val"] = Digits(images[cut:], targets[cut:], ids[cut:])
-        test_images, test_targets = idx.read_pair(self._raw, "t10k")
+        test_images, test_targets = idx.read_pair(self.root, "t10k")
         splits["test"] = Digits(test_images, test_targets, len(ids) + np.arange(len(test_targets)))
         return splits
 
     def write_sample(self, root: Path) -> ColoredMnist:
         """1297 training and 500 test digits of scikit-learn, enlarged, as IDX files under `root`."""
         images, targets = load_digits()
-        raw = root / "MNIST" / "raw"
-        idx.write_pair(raw, "train", images[:1297], targets[:1297])
-        idx.write_pair(raw, "t10k", images[1297:], targets[1297:])
-        return attrs.evolve(self, root=root, validation=min(self.validation, 200))
-
-    @property
-    def _raw(self) -> Path:
-        return self.root / "MNIST" / "raw"
-
-    def _check_validation(self) -> Iterable[Problem]:
-        samples = idx.samples(self._raw, "train")
-        if self.validation >= samples:
-            yield Problem(
-                f"validation = {self.validation} leaves none of the {samples} training samples",
-                hint=f"a number below {samples}",
-            )
+        idx.write_pair(root, "train", images[:1297], targets[:1297])
+        idx.write_pair(root, "t10k", images[1297:], targets[1297:])
+        return attrs.evolve(self, root=root)
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray]:

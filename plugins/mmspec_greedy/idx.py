@@ -6,6 +6,7 @@ a big-endian 32-bit integer, and the values.
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,46 +15,41 @@ import numpy as np
 
 from mmspec.plugins.api import DataError, Problem
 
-_WHERE = (
-    "torchvision fetches and unpacks the four files: torchvision.datasets.MNIST(ROOT, download=True); "
-    "root is the folder above MNIST/raw"
-)
-_AGAIN = "delete it and fetch it again with torchvision.datasets.MNIST(ROOT, download=True)"
 _UINT8 = 8
+PARTS = ("train", "t10k")
 
 
-def image_file(raw: Path, part: str) -> Path:
-    """Where the images of "train" or "t10k" lie."""
-    return raw / f"{part}-images-idx3-ubyte"
+def image_file(root: Path, part: str) -> Path:
+    """Where the images of "train" or "t10k" lie, below torchvision's root."""
+    return root / "MNIST" / "raw" / f"{part}-images-idx3-ubyte"
 
 
-def label_file(raw: Path, part: str) -> Path:
-    """Where the labels of "train" or "t10k" lie."""
-    return raw / f"{part}-labels-idx1-ubyte"
+def label_file(root: Path, part: str) -> Path:
+    """Where the labels of "train" or "t10k" lie, below torchvision's root."""
+    return root / "MNIST" / "raw" / f"{part}-labels-idx1-ubyte"
 
 
-def check_pair(raw: Path, part: str) -> list[Problem]:
-    """What is wrong with the images and labels of one part; reads no more than the headers."""
-    images, labels = image_file(raw, part), label_file(raw, part)
-    problems = [*_check(images, 3), *_check(labels, 1)]
+def check(root: Path) -> list[Problem]:
+    """What is missing or damaged; reads no more than the headers."""
+    files = [
+        (place(root, part), axes) for part in PARTS for place, axes in ((image_file, 3), (label_file, 1))
+    ]
+    missing = [path for path, _ in files if not path.is_file()]
+    if missing:
+        return [_missing(root, missing)]
+    problems = [problem for path, axes in files for problem in _damage(path, axes)]
     if not problems:
-        count, rows, columns = _shape(images)
-        if (rows, columns) != (28, 28):
-            problems.append(
-                Problem(f"{images} holds images of {rows}x{columns} pixels, not 28x28", hint=_AGAIN)
-            )
-        if _shape(labels) != (count,):
-            what = f"{labels} holds {_shape(labels)[0]} labels for {count} images in {images.name}"
-            problems.append(Problem(what, hint=_AGAIN))
-    return problems
+        problems = [problem for part in PARTS for problem in _disagreement(root, part)]
+    again = f"delete it, and fetch it again with {_fetch(root)}"
+    return [Problem(what, hint=again) for what in problems]
 
 
-def samples(raw: Path, part: str) -> int:
+def samples(root: Path, part: str) -> int:
     """How many images a part holds, from the header."""
-    return _shape(image_file(raw, part))[0]
+    return _shape(image_file(root, part))[0]
 
 
-def read_pair(raw: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(root: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 28, 28) uint8 and labels (N,) int64 of one part.
 
     Raises:
@@ -62,44 +58,59 @@ def read_pair(raw: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     from mmspec.plugins.api import load_torchvision
 
     mnist = load_torchvision().datasets.mnist
-    images = mnist.read_image_file(str(image_file(raw, part))).numpy()
-    labels = mnist.read_label_file(str(label_file(raw, part))).numpy()
+    images = mnist.read_image_file(str(image_file(root, part))).numpy()
+    labels = mnist.read_label_file(str(label_file(root, part))).numpy()
     if labels.max(initial=0) > 9:
-        raise DataError(f"{label_file(raw, part)} holds label {labels.max()}, beyond 9", hint=_AGAIN)
+        hint = f"delete it, and fetch it again with {_fetch(root)}"
+        raise DataError(f"{label_file(root, part)} holds label {labels.max()}, beyond 9", hint=hint)
     return images, labels
 
 
-def write_pair(raw: Path, part: str, images: np.ndarray, labels: np.ndarray) -> None:
+def write_pair(root: Path, part: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Write images (N, 28, 28) and labels (N,) as the two IDX files of one part."""
-    raw.mkdir(parents=True, exist_ok=True)
-    for path, array in ((image_file(raw, part), images), (label_file(raw, part), labels)):
+    image_file(root, part).parent.mkdir(parents=True, exist_ok=True)
+    for path, array in ((image_file(root, part), images), (label_file(root, part), labels)):
         header = struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
         path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-def _check(path: Path, axes: int) -> Iterator[Problem]:
-    if not path.is_file():
-        packed = path.with_name(path.name + ".gz")
-        if packed.is_file():
-            yield Problem(
-                f"{path} is missing, only {packed.name} is there", hint=f"unpack it: gunzip {packed}"
-            )
-        else:
-            yield Problem(f"{path} is missing", hint=_WHERE)
-        return
+def _fetch(root: Path) -> str:
+    return f"torchvision.datasets.MNIST({str(root)!r}, download=True)"
+
+
+def _missing(root: Path, files: Sequence[Path]) -> Problem:
+    packed = [path.with_name(path.name + ".gz") for path in files]
+    if all(path.is_file() for path in packed):
+        hint = f"unpack what is there: gunzip {' '.join(map(str, packed))}"
+    else:
+        hint = f"{_fetch(root)} fetches MNIST and lays it out like this"
+    return Problem(f"MNIST is missing, or a part of it: {', '.join(map(str, files))}", hint=hint)
+
+
+def _damage(path: Path, axes: int) -> Iterator[str]:
+    """What is wrong with a file by itself."""
     try:
-        shape = _shape(path)
+        shape, size = _shape(path), path.stat().st_size
     except OSError as error:
-        yield Problem(f"{path} cannot be read: {error}", hint=_AGAIN)
+        yield f"{path} cannot be read: {error.strerror}"
         return
+    expected = 4 + 4 * axes + math.prod(shape)
     if len(shape) != axes:
-        yield Problem(f"{path} is no IDX file of bytes with {axes} axes", hint=_AGAIN)
-        return
-    expected = 4 + 4 * axes + int(np.prod(shape, dtype=object))
-    if path.stat().st_size != expected:
-        yield Problem(f"{path} has {path.stat().st_size} bytes; its header says {expected}", hint=_AGAIN)
+        yield f"{path} is no IDX file of bytes with {axes} {'axis' if axes == 1 else 'axes'}"
+    elif size != expected:
+        yield f"{path} has {size} bytes, but by its header {expected}"
     elif not shape[0]:
-        yield Problem(f"{path} holds no samples", hint=_AGAIN)
+        yield f"{path} holds no samples"
+
+
+def _disagreement(root: Path, part: str) -> Iterator[str]:
+    """What is wrong with images and labels of one part together."""
+    images, labels = image_file(root, part), label_file(root, part)
+    count, *size = _shape(images)
+    if size != [28, 28]:
+        yield f"{images} holds images of {size[0]}x{size[1]} pixels, not 28x28"
+    if _shape(labels) != (count,):
+        yield f"{labels} holds {_shape(labels)[0]} labels for the {count} images of {images.name}"
 
 
 def _shape(path: Path) -> Sequence[int]:

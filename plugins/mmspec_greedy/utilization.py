@@ -50,7 +50,9 @@ def branch_accuracies(
     for output, batch in evaluation.passes(split, squeezes):
         samples += len(batch)
         correct.append(
-            torch.stack([(logits.argmax(1) == batch.target).sum() for logits in output.logits.values()])
+            torch.stack(
+                [(output.logits[m].argmax(1) == batch.target).sum() for m in evaluation.network.modalities]
+            )
         )
     return [count / samples for count in torch.stack(correct).sum(dim=0).tolist()]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import struct
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -190,13 +191,13 @@ def test_mnist_is_read_in_its_official_parts(mnist):
     sources = mnist.open(BOTH)
     images, targets = load_digits()
     assert {n: len(s) for n, s in sources.items()} == {
-        "train": 1097,
-        "val": 200,
+        "train": 1081,
+        "val": 216,
         "test": 500,
         "test_iid": 500,
     }
     np.testing.assert_array_equal(sources["train"].read("grey", np.arange(9))[:, 0], images[:9])
-    np.testing.assert_array_equal(sources["val"].targets, targets[1097:1297])
+    np.testing.assert_array_equal(sources["val"].targets, targets[1081:1297])
     np.testing.assert_array_equal(sources["test"].read("grey", np.arange(9))[:, 0], images[1297:1306])
     ids = [set(sources[name].ids.tolist()) for name in ("train", "val", "test")]
     assert len(set.union(*ids)) == 1797
@@ -210,27 +211,27 @@ def test_mnist_without_its_own_validation(mnist):
 
 
 def test_missing_files_are_all_named_with_where_to_get_them(tmp_path):
-    problems = ColoredMnist(root=tmp_path).check()
-    assert [str(problem.what) for problem in problems] == [
-        f"{tmp_path}/MNIST/raw/{name} is missing"
-        for name in (
-            "train-images-idx3-ubyte",
-            "train-labels-idx1-ubyte",
-            "t10k-images-idx3-ubyte",
-            "t10k-labels-idx1-ubyte",
-        )
-    ]
-    assert all("torchvision.datasets.MNIST" in problem.hint for problem in problems)
+    (problem,) = ColoredMnist(root=tmp_path).check()
+    for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1"):
+        assert f"{tmp_path}/MNIST/raw/{name}-ubyte" in problem.what
+    assert f"torchvision.datasets.MNIST('{tmp_path}', download=True)" in problem.hint
     for ask in (lambda p: p.open(BOTH), lambda p: p.fingerprint()):
-        with pytest.raises(DataError, match="is missing"):
+        with pytest.raises(DataError, match="MNIST is missing"):
             ask(ColoredMnist(root=tmp_path))
 
 
+def test_only_what_is_missing_is_named(mnist):
+    idx.label_file(mnist.root, "t10k").unlink()
+    (problem,) = mnist.check()
+    assert "t10k-labels" in problem.what
+    assert "train" not in problem.what
+
+
 def test_packed_files_are_to_be_unpacked(mnist):
-    path = idx.image_file(mnist.root / "MNIST" / "raw", "train")
+    path = idx.image_file(mnist.root, "train")
     path.rename(path.with_name(path.name + ".gz"))
     (problem,) = mnist.check()
-    assert "gunzip" in problem.hint
+    assert problem.hint.endswith(f"gunzip {path}.gz")
 
 
 def header(*shape, kind=8, axes=None):
@@ -255,7 +256,7 @@ DAMAGE = {
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_damaged_files_are_named(mnist, damage):
-    path = idx.image_file(mnist.root / "MNIST" / "raw", "train")
+    path = idx.image_file(mnist.root, "train")
     path.write_bytes(damage)
     with pytest.raises(DataError, match=r"train-(images|labels)-idx") as caught:
         mnist.open(BOTH)
@@ -263,15 +264,14 @@ def test_damaged_files_are_named(mnist, damage):
 
 
 def test_labels_beyond_nine_are_named(mnist):
-    path = idx.label_file(mnist.root / "MNIST" / "raw", "t10k")
+    path = idx.label_file(mnist.root, "t10k")
     path.write_bytes(path.read_bytes()[:-1] + b"\x0b")
     with pytest.raises(DataError, match="t10k-labels-idx1-ubyte holds label 11"):
         mnist.open(BOTH)
 
 
-def test_validation_must_leave_training_samples(mnist):
-    (problem,) = attrs.evolve(mnist, validation=1297).check()
-    assert "leaves none" in problem.what
+def test_validation_of_the_official_files_is_the_last_ten_thousand():
+    assert round(ColoredMnist(root=Path("x")).validation * 60000) == 10000
 
 
 def test_old_caches_of_torchvision_are_not_read(mnist):
@@ -280,7 +280,13 @@ def test_old_caches_of_torchvision_are_not_read(mnist):
     processed.mkdir()
     for name in ("training.pt", "test.pt"):
         (processed / name).write_bytes(b"not a pickle that anyone should load")
-    assert len(mnist.open(BOTH)["train"]) == 1097
+    assert len(mnist.open(BOTH)["train"]) == 1081
+
+
+@pytest.mark.parametrize("validation", [-0.1, 1.0, 200])
+def test_validation_is_a_share(validation):
+    with pytest.raises(ValueError, match="must be"):
+        ColoredMnist(root=Path("x"), validation=validation)
 
 
 @pytest.mark.parametrize("options", [{"seed": -1}, {"color_variance": -0.1}, {"shift": -1}, {"shift": 28}])
