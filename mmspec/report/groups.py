@@ -23,6 +23,9 @@ def group(rows: Rows, selection: Selection) -> dict[str, tuple[RunRecord, ...]]:
     if isinstance(rows, RowsBy):
         return _by_value(rows, selection)
     check_names((name for row in rows for name in row.where), selection)
+    for label in {row.label for row in rows}:
+        if sum(row.label == label for row in rows) > 1:
+            raise _two_rows(label)
     return {row.label: tuple(run for run in selection.runs if matches(run, row.where)) for row in rows}
 
 
@@ -48,9 +51,13 @@ def _by_value(rows: RowsBy, selection: Selection) -> dict[str, tuple[RunRecord, 
     for value in order:
         label = rows.labels.get(value, value)
         if label in grouped:
-            raise ReportError(f"two rows have the label {show(label)}", hint="give each value its own label")
+            raise _two_rows(label)
         grouped[label] = tuple(runs[value])
     return grouped
+
+
+def _two_rows(label: str) -> ReportError:
+    return ReportError(f"two rows have the label {show(label)}", hint="give each row its own label")
 
 
 def _text(run: RunRecord, name: str) -> Any:

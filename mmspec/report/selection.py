@@ -127,10 +127,10 @@ def recipe(run: RunRecord) -> str:
     return _as_key([_bare(stage) for stage in run.spec["stages"]])
 
 
-def _bare(stage: Mapping[str, Any]) -> dict[str, Any]:
+def _bare(stage: Mapping[str, Any]) -> Mapping[str, Any]:
     train = stage.get("train")
     if not isinstance(train, Mapping):
-        return dict(stage)
+        return stage
     return {**stage, "train": {key: value for key, value in train.items() if key not in _FREE_TRAIN}}
 
 

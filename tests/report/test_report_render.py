@@ -14,6 +14,7 @@ from mmspec.plugins.api import Figure, option
 from mmspec.report import default_folder, render_report
 from mmspec.report.render import FORMATS
 
+TWICE = '[[rows]]\nlabel = "none"\nwhere = { variant = "none" }\n'
 EVERYTHING = tuple(FORMATS)
 
 
@@ -69,6 +70,7 @@ def test_rows_are_checked_against_the_runs(demo, render):
         ('by = "variant"', 'by = "varaint"', "did you mean"),
         ('by = "variant"', 'by = "variant", labels = { gided = "x" }', "rows.labels names"),
         ('by = "variant"', 'by = "variant", labels = { guided = "none" }', "two rows have the label"),
+        ('rows = { by = "variant" }', (TWICE + TWICE), "two rows have the label"),
         ('baseline = "none"', 'baseline = "nome"', "there is no row"),
     ):
         with pytest.raises(ReportError, match=said) as error:
@@ -131,3 +133,12 @@ def test_a_thousand_runs_of_ten_metrics_are_a_table_in_seconds(runs, render):
     seconds = time.process_time() - start
     assert len(report.document.used) == 1000
     assert seconds < 6, "about one on a quiet machine"
+
+
+def test_run_directories_with_odd_contents_give_a_report_all_the_same(demo, render):
+    for index, folder in enumerate(sorted((demo / "colored_digits").iterdir())):
+        spec = json.loads((folder / "spec.json").read_text())
+        spec["stages"] = [{"name": "t", **[{}, {"train": 3}, {"train": {}, "dataset": 1}][index % 3]}]
+        (folder / "spec.json").write_text(json.dumps(spec))
+        (folder / "provenance.json").write_text(["nonsense", "{}"][index % 2])
+    assert len(render(SMALL).document.tables[0].table.cells) == 6
