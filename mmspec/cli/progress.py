@@ -21,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from mmspec.cli.metric import main_metric
 from mmspec.launch.prepare import Event, PreparedRun
 from mmspec.records import load_run
+from mmspec.records.read import read_progress
 
 #: Seconds between two looks at the runs; between two lines about one run where there is no terminal.
 _LOOK_EVERY, _LINE_EVERY = 0.3, 10.0
@@ -65,8 +66,8 @@ class Display(ABC):
         while not self._over.wait(_LOOK_EVERY):
             for run_id in list(self.active):
                 run = self.runs[run_id]
-                progress = load_run(run.path).progress()
-                if "epoch" in progress:
+                progress = read_progress(run.path)
+                if {"epoch", "epochs", "step", "steps"} <= set(progress):
                     self.show_progress(run, progress)
 
 
@@ -111,11 +112,13 @@ class Bars(Display):
                 self._bars.print(f"[red]{event}[/]  {escape(run.label)}{escape(reason(run, event))}")
 
     def show_progress(self, run: PreparedRun, progress: Mapping[str, Any]) -> None:
-        """Steps done of all, with the epoch and the metric that matters."""
+        """Steps done of those of all epochs, with the epoch and the metric that matters."""
         task = self._tasks.get(run.id)
         if task is not None:
             text = f"{epoch(progress)}  {metric(run, progress)}"
-            self._bars.update(task, completed=progress["step"], total=progress["steps"], metric=escape(text))
+            done = (progress["epoch"] - 1) * progress["steps"] + progress["step"]
+            total = progress["epochs"] * progress["steps"]
+            self._bars.update(task, completed=done, total=total, metric=escape(text))
 
 
 class Lines(Display):

@@ -160,7 +160,9 @@ def _facts(run: RunRecord) -> dict[str, str]:
 
 def _progress(run: RunRecord) -> str:
     progress = run.progress()
-    return f"epoch {progress['epoch']}/{progress['epochs']}" if "epoch" in progress else ""
+    if not {"epoch", "epochs"} <= set(progress):
+        return ""
+    return f"epoch {progress['epoch']}/{progress['epochs']}"
 
 
 def _metric(run: RunRecord) -> str:

@@ -70,6 +70,8 @@ def _train(directory: RunDirectory, mirrored: MirroredRun, stop: child.StopReque
 
     directory.note(device=_device(plan))
     try:
+        if stop():  # it came while packages were imported
+            raise Interrupted
         result = execute_run(plan, mirrored, directory.checkpoints, should_stop=stop)
     except Interrupted:
         return _interrupted(directory, mirrored)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -128,6 +129,8 @@ def _asking_to_stop(pool: _Pool) -> Iterator[None]:
 
     def ask(number: int, _: FrameType | None) -> None:
         again = pool.stopping and number == signal.SIGINT
+        if number == signal.SIGINT and not again:
+            sys.stderr.write("\nstopping as soon as all is saved; Ctrl-C again does not wait\n")
         pool.stopping = True
         pool.send(signal.SIGKILL if again else signal.SIGTERM)
 

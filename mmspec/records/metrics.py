@@ -33,11 +33,13 @@ class Row:
     @classmethod
     def from_line(cls, line: str) -> Row:
         """The row of a line; ValueError if it is none."""
-        said = json.loads(line)
         try:
+            said = json.loads(line)
+            if said["kind"] not in ("step", "epoch") or not isinstance(said["stage"], str):
+                raise ValueError("it names no kind and stage")
             values = {str(name): float(value) for name, value in said["values"].items()}
             return cls(said["kind"], said["stage"], int(said["step"]), int(said["epoch"]), values)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a row of metrics: {error!r}") from None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
+from mmspec.records import shape
 from mmspec.records.files import read_json
 from mmspec.records.lock import owner_of
 from mmspec.records.metrics import Kind, Row, read_rows
@@ -73,20 +74,17 @@ class RunRecord:
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
         """Command, code, packages, machine."""
-        return read_json(self.path / "provenance.json")
+        return _read(self.path / "provenance.json", shape.PROVENANCE)
 
     @cached_property
     def failure(self) -> Mapping[str, Any] | None:
         """Error, traceback and time, if the last process that worked on the run failed."""
         path = self.path / "failure.json"
-        return read_json(path) if path.exists() else None
+        return _read(path, shape.FAILURE) if path.exists() else None
 
     def progress(self) -> Mapping[str, Any]:
         """How far the run was when it last said so: stage, epoch, epochs, step, steps, values, seconds."""
-        try:
-            return read_json(self.path / "progress.json")
-        except RecordError:
-            return {}
+        return read_progress(self.path)
 
     def rows(
         self,
@@ -133,14 +131,24 @@ def load_run(path: Path) -> RunRecord:
     path = Path(path)
     if not (path / "spec.json").exists():
         raise RecordError(Problem("is not a run directory: it holds no spec.json", Location(str(path))))
-    spec = read_json(path / "spec.json")
-    identity = read_json(path / "identity.json")
-    result = read_json(path / "result.json") if (path / "result.json").exists() else None
-    _require(path / "spec.json", spec, name=str, seed=int, labels=dict, stages=list)
-    _require(path / "identity.json", identity, id=str, spec_hash=str)
-    if result is not None:
-        _require(path / "result.json", result, values=dict, stages=dict, seconds=(int, float))
+    spec = _read(path / "spec.json", shape.SPEC)
+    identity = _read(path / "identity.json", shape.IDENTITY)
+    result = _read(path / "result.json", shape.RESULT) if (path / "result.json").exists() else None
     return RunRecord(path, status_of(path), spec, identity, result)
+
+
+def read_progress(path: Path) -> Mapping[str, Any]:
+    """How far the run in this directory is; empty before it has said so, or if that is damaged."""
+    try:
+        return _read(path / "progress.json", shape.PROGRESS)
+    except RecordError:
+        return {}
+
+
+def _read(path: Path, expected: shape.Shape) -> dict[str, Any]:
+    value = read_json(path)
+    shape.require(path, value, expected)
+    return value
 
 
 def status_of(path: Path) -> Status:
@@ -172,9 +180,3 @@ def _folders_in(folder: Path) -> list[Path]:
         )
     except OSError:
         return []
-
-
-def _require(path: Path, value: Mapping[str, Any], **fields: type | tuple[type, ...]) -> None:
-    for name, types in fields.items():
-        if not isinstance(value.get(name), types):
-            raise RecordError(Problem(f"is damaged: {name!r} is missing or wrong", Location(str(path))))

@@ -11,7 +11,8 @@ import pytest
 from mmspec.errors import RecordError
 from mmspec.records import RunDirectory, find_runs, load_run
 
-RESULT = {"values": {"test/accuracy": 0.5}, "stages": {"first": {}, "second": {}}}
+STAGE = {"epochs": 1, "steps": 5, "selected": None, "values": {"test/accuracy": 0.5}}
+RESULT = {"values": {"test/accuracy": 0.5}, "stages": {"first": STAGE, "second": STAGE}}
 
 
 @attrs.frozen
