@@ -65,7 +65,6 @@ def test_it_is_listed_with_its_distribution(python, tmp_path):
 
 def test_its_spec_runs_to_the_end(python, tmp_path):
     shutil.copy(EXAMPLE / "specs" / "two_tones.toml", tmp_path)
-    call(python, "-m", "mmspec", "check", "two_tones.toml", folder=tmp_path)
     call(python, "-m", "mmspec", "run", "two_tones.toml", folder=tmp_path)
 
     (result,) = tmp_path.glob("runs/two_tones/*/result.json")
