@@ -8,13 +8,15 @@ import tempfile
 import traceback
 from collections.abc import Collection, Iterable, Sequence
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from mmspec.cli import colour
 from mmspec.errors import MmspecError, Problem
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 def show_error(error: Exception) -> int:
@@ -76,6 +78,8 @@ def _say(text: str) -> None:
 
 def table(*titles: str, numbers: Collection[str] = ()) -> Table:
     """A table without lines; the columns in `numbers` stand right."""
+    from rich.table import Table
+
     made = Table(box=None, pad_edge=False, header_style="bold", show_header=any(titles))
     for title in titles:
         made.add_column(title, justify="right" if title in numbers else "left")
@@ -84,6 +88,8 @@ def table(*titles: str, numbers: Collection[str] = ()) -> Table:
 
 def print_table(made: Table) -> None:
     """Print a table as wide as the terminal; without one, as wide as it needs."""
+    from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else 1000, highlight=False)
     with console.capture() as captured:
         console.print(made)
