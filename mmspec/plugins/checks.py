@@ -189,6 +189,7 @@ def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
 
 def _evaluated_splits_exist(parts: StageParts) -> Iterator[Misfit]:
     splits = parts.splits
+    seen: set[str] = set()
     for index, name in enumerate(parts.evaluate_splits or ()):
         where = _at(parts, "evaluate", "splits", index)
         if splits is not None and name not in splits:
@@ -197,8 +198,9 @@ def _evaluated_splits_exist(parts: StageParts) -> Iterator[Misfit]:
                 f"evaluate.splits[{index}]: there is no split {show(name)}",
                 suggestion(name, splits, of="splits"),
             )
-        if name in (parts.evaluate_splits or ())[:index]:
+        if name in seen:
             yield Misfit(where, f"evaluate.splits[{index}]: {name} stands here twice")
+        seen.add(name)
 
 
 def _nothing_is_selected_on_test(parts: StageParts) -> Iterator[Misfit]:

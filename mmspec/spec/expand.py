@@ -157,9 +157,11 @@ def _seeds(root: Node, findings: Findings) -> tuple[int, ...]:
         return (0,)
     if not seeds:
         findings.add("seeds: an empty list asks for no run", node.where(), "leave seeds out for seed 0")
+    seen: set[int] = set()
     for index, seed in enumerate(seeds):
         if seed < 0:
             findings.add(f"seeds[{index}]: must be 0 or above, not {seed}", node.items[index].where())
-        if seed in seeds[:index]:
+        if seed in seen:
             findings.add(f"seeds[{index}]: the seed {seed} stands here twice", node.items[index].where())
+        seen.add(seed)
     return seeds

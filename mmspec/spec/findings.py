@@ -46,7 +46,7 @@ class Findings:
 
     def problems(self, contexts: Iterable[Context] = ()) -> tuple[Problem, ...]:
         """All mistakes by file and line; `contexts` are all there are, so that "in all" is not said."""
-        every = list(contexts)
+        every = _choices(contexts)
         found = [
             Problem(finding.what + _limited(at, every), finding.where, finding.hint)
             for finding, at in self._found.items()
@@ -75,16 +75,22 @@ def _order(problem: Problem) -> tuple[str, int, int, str]:
     return (where.file, where.line, where.column, problem.what)
 
 
-def _limited(at: list[Context], every: list[Context]) -> str:
+def _choices(contexts: Iterable[Context]) -> dict[str, set[str]]:
+    """For each label, all the values it has among the runs."""
+    found: dict[str, set[str]] = {}
+    for context in contexts:
+        for label, value in context.items():
+            found.setdefault(label, set()).add(show(value))
+    return found
+
+
+def _limited(at: list[Context], every: Mapping[str, set[str]]) -> str:
     """Which part of all runs a mistake concerns, in words; nothing where it is all of them."""
-    if not at:
-        return ""
     parts = []
-    for label in dict.fromkeys(name for context in every for name in context):
-        here = list(dict.fromkeys(show(c[label]) for c in at if label in c))
-        if len(here) < len({show(c[label]) for c in every if label in c}):
+    for label, values in every.items():
+        here = list(dict.fromkeys(show(context[label]) for context in at if label in context))
+        if here and len(here) < len(values):
             shown = ", ".join(here[:3]) + (", …" if len(here) > 3 else "")
-            parts.append(
-                f"in {label} {shown}" if label in {"variant", "stage"} else f"with {label} = {shown}"
-            )
+            named = label in {"variant", "stage"}
+            parts.append(f"in {label} {shown}" if named else f"with {label} = {shown}")
     return f" ({', '.join(parts)})" if parts else ""

@@ -165,7 +165,8 @@ def _bool(value: Any, _: object) -> bool:
 def _int(value: Any, _: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise _mismatch(int, value, _unquote(value, int))
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    raise _mismatch(int, value, f"write {int(value)}" if whole else _unquote(value, int))
 
 
 def _float(value: Any, _: object) -> float:

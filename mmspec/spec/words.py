@@ -21,8 +21,10 @@ def show(value: Any) -> str:
         text = json.dumps(value[: _LONGEST + 1], ensure_ascii=not value[: _LONGEST + 1].isprintable())
     elif isinstance(value, int | float):
         text = str(value)
+    elif isinstance(value, list | tuple | dict):
+        text = json.dumps(value, ensure_ascii=False, default=str)
     else:
-        text = str(value) if value is not None else "nothing"
+        text = str(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -227,13 +227,13 @@ def test_one_plugin_that_cannot_be_made_is_told_with_its_error(plans):
         plans(GOOD, registry=REGISTRY.with_plugins({("fusion", "gated"): Abstract}))
 
 
-def test_the_largest_sweep_is_resolved_and_shares_what_it_can(plans):
-    values = ", ".join(map(str, range(1, 101)))
+def test_a_large_sweep_shares_what_its_runs_have_in_common(plans):
+    values = ", ".join(map(str, range(1, 41)))
     text = GOOD + f'[sweep]\n"train.epochs" = [{values}]\n"balancing.window" = [{values}]\n'
 
     found = plans(text.replace("seeds = [0, 1]", "seeds = [0]"))
 
-    assert len(found) == 10_000
+    assert len(found) == 1600
     assert found[0].stages[0].dataset is found[-1].stages[0].dataset
 
 
