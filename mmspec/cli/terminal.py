@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmspec.cli import colour
-from mmspec.errors import MmspecError, Problem
+from mmspec.errors import Location, MmspecError, Problem, UserError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 def show_error(error: Exception) -> int:
     """Print an error as a user should see it; the exit code it stands for."""
+    if isinstance(error, OSError) and error.filename is not None:  # no such folder, no permission, disk full
+        error = UserError(Problem(error.strerror or str(error), Location(str(error.filename))))
     if os.environ.get("MMSPEC_DEBUG"):
         traceback.print_exception(error)
     elif not isinstance(error, MmspecError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 import traceback
@@ -17,6 +18,7 @@ from mmspec.errors import Location, Problem, RecordError
 from mmspec.records import lock
 from mmspec.records.files import read_json, sync_folder, write_json, write_text
 from mmspec.records.metrics import Kind, MetricsLog, Row
+from mmspec.records.read import read_progress
 
 #: Seconds between two writings of progress.json.
 _PROGRESS_EVERY = 0.25
@@ -71,7 +73,10 @@ class RunDirectory:
             write_json(temporary / "spec.json", dict(spec))
             write_json(temporary / "identity.json", dict(identity))
             write_json(temporary / "provenance.json", dict(provenance))
-            temporary.rename(path)
+            try:
+                temporary.rename(path)
+            except OSError:  # another process was faster
+                shutil.rmtree(temporary)
             sync_folder(path.parent)
         return cls.open(path)
 
@@ -85,8 +90,7 @@ class RunDirectory:
         if not (path / "spec.json").is_file():
             raise RecordError(Problem("is not a run directory: it holds no spec.json", Location(str(path))))
         opened = cls(path, read_json(path / "spec.json"), MetricsLog(path / "metrics.jsonl"))
-        if (path / "progress.json").exists():
-            opened._earlier_seconds = float(read_json(path / "progress.json").get("seconds", 0.0))
+        opened._earlier_seconds = read_progress(path).get("seconds", 0.0)
         return opened
 
     @property

@@ -56,6 +56,19 @@ def test_graph_as_text_mermaid_and_svg(spec: Path, tmp_path: Path) -> None:
     assert "stages of this spec: train" in invoke("graph", str(spec), "--stage", "first", code=2)
 
 
+def test_what_cannot_be_written_is_said_in_one_line(spec: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for arguments in (
+        ["graph", str(spec), "-o", "nowhere/graph.svg"],
+        ["schema", "-o", "nowhere/schema.json"],
+        ["data", "pack", str(spec)],
+    ):
+        result = CliRunner().invoke(cli, arguments, env={"MMSPEC_CACHE": str(tmp_path / "file")})
+        assert result.exit_code == 2, result.output
+        assert result.output.startswith("error: ")
+        assert len(result.output.splitlines()) == 1
+
+
 def test_diff_of_variants_of_one_spec(spec: Path) -> None:
     said = invoke("diff", f"{spec}@none", f"{spec}@guided")
     assert [line.split() for line in said.splitlines() if line.startswith("balancing.use")] == [
@@ -107,7 +120,7 @@ def test_data_that_are_missing_are_told_where_to_get(spec: Path) -> None:
     assert "nowhere" in invoke("run", str(spec), *overrides, code=2)
     said = invoke("data", "sample", str(spec), *overrides, "-o", "sample")
     assert "--set dataset.root=sample" in said
-    sampled = ("--set", "dataset={use='colored_mnist',root='sample',validation=10}")
+    sampled = ("--set", "dataset={use='colored_mnist',root='sample'}")
     assert "fine" in invoke("data", "check", str(spec), *sampled)
 
 

@@ -37,6 +37,16 @@ def test_creating_again_keeps_what_is_there(directory: RunDirectory, spec: dict[
     assert len(list(load_run(directory.path).rows())) == 1
 
 
+def test_of_two_who_create_at_once_one_wins(
+    directory: RunDirectory, monkeypatch: pytest.MonkeyPatch, spec: dict[str, Any]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "exists", lambda path: False)
+        again = RunDirectory.create(directory.path, spec={}, identity={}, sources={}, provenance={})
+    assert again.spec == spec
+    assert list(directory.path.parent.iterdir()) == [directory.path]
+
+
 def test_rows_are_read_back_by_kind_name_and_stage(directory: RunDirectory) -> None:
     directory.row("step", "first", 1, 1, {"train/loss": 0.1 + 0.2, "train/other": 1.0})
     directory.row("epoch", "first", 1, 1, {"val/accuracy": 0.5})
