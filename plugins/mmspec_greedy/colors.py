@@ -6,7 +6,6 @@ is a mean colour plus Gaussian noise, clipped to [0, 1], and the coloured digit 
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 from zlib import crc32
 
@@ -19,9 +18,17 @@ SIZE = 28
 
 
 def class_colors(classes: int, seed: int) -> np.ndarray:
-    """A mean colour for each class: hues at equal distances, dealt out by `seed`. (classes, 3) in [0, 1]."""
-    hues = np.random.default_rng([seed, crc32(b"class colors")]).permutation(classes) / classes
-    return np.array([colorsys.hsv_to_rgb(hue, 1.0, 1.0) for hue in hues])
+    """A mean colour for each class, drawn by `seed` and spread out. (classes, 3) in [0, 1].
+
+    Each is the one of 20 random colours that is farthest from those before it (Mitchell's best candidate).
+    """
+    random = np.random.default_rng([seed, crc32(b"class colors")])
+    means = random.random((1, 3))
+    while len(means) < classes:
+        candidates = random.random((20, 3))
+        distances = np.linalg.norm(candidates[:, None] - means, axis=2).min(axis=1)
+        means = np.vstack([means, candidates[distances.argmax()]])
+    return means
 
 
 def sample_colors(means: np.ndarray, labels: np.ndarray, variance: float, key: Sequence[int]) -> np.ndarray:
