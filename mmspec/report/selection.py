@@ -160,7 +160,7 @@ def said(run: RunRecord, name: str) -> Any:
         return run.labels[name]
     if name in ("experiment", "seed"):
         return getattr(run, name)
-    value: Any = run.spec["stages"][-1] if run.spec["stages"] else {}
+    value: Any = run.spec["stages"][-1]
     for part in name.split("."):
         value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
     if value is _MISSING:
