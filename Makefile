@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 JOBS ?= 2
 
-.PHONY: demo test test-all lint bench docs clean
+.PHONY: demo test test-all lint bench clean
 
 demo: $(READY)
 	$(BIN)/mmspec run specs/colored_digits.toml --jobs $(JOBS)

@@ -188,18 +188,22 @@ def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
 
 
 def _evaluated_splits_exist(parts: StageParts) -> Iterator[Misfit]:
-    splits = parts.splits
+    for key, names in parts.evaluated.items():
+        yield from _listed_splits_exist(parts, key, names or ())
+
+
+def _listed_splits_exist(parts: StageParts, key: str, names: tuple[str, ...]) -> Iterator[Misfit]:
     seen: set[str] = set()
-    for index, name in enumerate(parts.evaluate_splits or ()):
-        where = _at(parts, "evaluate", "splits", index)
-        if splits is not None and name not in splits:
+    for index, name in enumerate(names):
+        where = _at(parts, "evaluate", key, index)
+        if parts.splits is not None and name not in parts.splits:
             yield Misfit(
                 where,
-                f"evaluate.splits[{index}]: there is no split {show(name)}",
-                suggestion(name, splits, of="splits"),
+                f"evaluate.{key}[{index}]: there is no split {show(name)}",
+                suggestion(name, parts.splits, of="splits"),
             )
         if name in seen:
-            yield Misfit(where, f"evaluate.splits[{index}]: {name} stands here twice")
+            yield Misfit(where, f"evaluate.{key}[{index}]: {name} stands here twice")
         seen.add(name)
 
 
@@ -223,7 +227,7 @@ def _metric_is_usable(parts: StageParts, path: Path, metric: str) -> Iterator[Mi
     if not (split and slash and name):
         yield Misfit(where, f"{what} names no metric", 'write "<split>/<name>", for example "val/accuracy"')
         return
-    splits = parts.splits
+    splits, each = parts.splits, parts.evaluated["each_epoch"]
     if splits is None:
         return
     usable = [s for s, role in splits.items() if role != "test"]
@@ -239,6 +243,12 @@ def _metric_is_usable(parts: StageParts, path: Path, metric: str) -> Iterator[Mi
             f"{what}: {split} is a test split, and nothing is selected on test",
             f"choose on {' or '.join(f'{s}/{name}' for s in usable)}"
             + ("" if "validation" in splits.values() else "; [split] makes a validation set"),
+        )
+    elif split not in ("train", *(splits if each is None else each)):
+        yield Misfit(
+            where,
+            f"{what}: {split} is not measured after each epoch",
+            f"add {show(split)} to evaluate.each_epoch",
         )
     elif (known := _after_an_epoch(parts)) and metric not in known:
         yield Misfit(

@@ -16,6 +16,7 @@ import attrs
 
 from mmspec.errors import PluginError
 from mmspec.plugins.registry import Registry
+from mmspec.plugins.stage import SPLIT_LISTS
 from mmspec.spec import model
 from mmspec.spec.structure import fields, plain
 from mmspec.spec.tree import SHORTHAND
@@ -103,7 +104,7 @@ def _stage_properties(registry: Registry) -> Schema:
     special["evaluate"] = _table(
         {
             "metrics": _described(metrics, evaluate["metrics"]),
-            "splits": _described(_of_type(evaluate["splits"].type), evaluate["splits"]),
+            **{key: _described(_of_type(evaluate[key].type), evaluate[key]) for key in SPLIT_LISTS},
         }
     )
     properties = {}

@@ -23,6 +23,9 @@ from mmspec.spec.words import describe, dotted, listed, suggestion
 #: The split that `[split]` takes from the training set.
 VALIDATION = "val"
 
+#: The keys of `[evaluate]` that list splits.
+SPLIT_LISTS = ("splits", "each_epoch")
+
 
 @attrs.frozen(eq=False)
 class StageParts:
@@ -43,7 +46,7 @@ class StageParts:
     split: Split | None
     train: Train | None
     select: Select | None
-    evaluate_splits: tuple[str, ...] | None
+    evaluated: Mapping[str, tuple[str, ...] | None]
     init_from: InitFrom | None
 
     @property
@@ -80,7 +83,7 @@ class StageReader:
         """All parts of a stage; mistakes go to the workshop's findings."""
         root, context = tree.root, tree.context
         modalities = self._modalities(root, context)
-        metrics, splits = self._evaluate(root, context)
+        metrics, evaluated = self._evaluate(root, context)
 
         def plugin(key: str) -> Part | None:
             node = root.table.get(key) or self._default(key, context)
@@ -108,7 +111,7 @@ class StageReader:
             split=table("split", Split),
             train=table("train", Train),
             select=table("select", Select),
-            evaluate_splits=splits,
+            evaluated=evaluated,
             init_from=table("init_from", InitFrom),
         )
 
@@ -172,8 +175,8 @@ class StageReader:
 
     def _evaluate(
         self, root: Node, context: Context
-    ) -> tuple[tuple[Part | None, ...], tuple[str, ...] | None]:
-        """The metrics and the splits of `[evaluate]`."""
+    ) -> tuple[tuple[Part | None, ...], dict[str, tuple[str, ...] | None]]:
+        """The metrics of `[evaluate]`, and its lists of splits by key."""
         findings = self.workshop.findings
         table = root.table.get("evaluate")
         if table is not None and not isinstance(table.value, dict):
@@ -186,11 +189,11 @@ class StageReader:
                 where = (child.key or child.place).location()
                 hint = suggestion(key, known, of="keys here")
                 findings.add(f"{dotted(('evaluate', key))}: no such key", where, hint, context)
-        splits = inside.get("splits")
-        names = None
-        if splits is not None:
-            names = typed(splits, tuple[str, ...], ("evaluate", "splits"), findings, context)
-        return self._metrics(inside.get("metrics"), context), names
+        evaluated: dict[str, tuple[str, ...] | None] = dict.fromkeys(SPLIT_LISTS)
+        for key in SPLIT_LISTS:
+            if key in inside:
+                evaluated[key] = typed(inside[key], tuple[str, ...], ("evaluate", key), findings, context)
+        return self._metrics(inside.get("metrics"), context), evaluated
 
     def _metrics(self, node: Node | None, context: Context) -> tuple[Part | None, ...]:
         if node is None:
@@ -242,7 +245,7 @@ def plan_of(parts: StageParts) -> StagePlan:
         schedule=whole.schedule.use,
         train=whole.train,
         select=parts.select,
-        evaluate=Evaluate(metrics=tuple(part.use for part in metrics), splits=parts.evaluate_splits),
+        evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
         init_from=parts.init_from,
     )
     resolved = {
@@ -257,7 +260,10 @@ def plan_of(parts: StageParts) -> StagePlan:
         "schedule": whole.schedule.resolved,
         "train": plain(parts.train),
         "select": plain(parts.select),
-        "evaluate": {"metrics": [part.resolved for part in metrics], "splits": plain(parts.evaluate_splits)},
+        "evaluate": {
+            "metrics": [part.resolved for part in metrics],
+            **{key: plain(splits) for key, splits in parts.evaluated.items()},
+        },
         "init_from": plain(parts.init_from),
     }
     return StagePlan(

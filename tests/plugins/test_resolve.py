@@ -53,7 +53,7 @@ def test_resolved_is_plain_json_with_every_default(plans):
     assert stage["dataset"] == {"use": "digits", "root": "data", "noise": 0.02}
     assert stage["schedule"] == {"use": "constant"}
     assert stage["train"]["batch_size"] == 32
-    assert stage["evaluate"] == {"metrics": [{"use": "accuracy"}], "splits": None}
+    assert stage["evaluate"] == {"metrics": [{"use": "accuracy"}], "splits": None, "each_epoch": None}
 
 
 STAGED = (
@@ -253,4 +253,4 @@ def test_shipped_specs_resolve_without_torch(path):
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.strip() == ("18" if path.stem == "colored_digits" else "3")
+    assert done.stdout.strip() == ("18" if path.stem in ("colored_digits", "colored_mnist") else "3")

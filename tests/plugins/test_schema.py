@@ -27,6 +27,11 @@ def test_is_a_schema_that_survives_json():
     assert json.loads(json.dumps(SCHEMA)) == SCHEMA
 
 
+def test_the_shipped_schema_is_what_the_command_writes():
+    """`mmspec schema -o specs/mmspec.schema.json` where only mmspec's own plugins are installed."""
+    assert json.loads((SPECS / "mmspec.schema.json").read_text()) == schema(default_registry())
+
+
 @pytest.mark.parametrize("path", sorted(SPECS.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_specs_fit_the_schema_of_what_is_installed(path):
     validator = jsonschema.Draft7Validator(schema(default_registry()))
