@@ -21,7 +21,7 @@ import attrs
 
 from mmspec.plugins.api import Tracker, TrackerSession, option
 from mmspec.track.reach import answers, credentials
-from mmspec.track.session import NoSession, WandbSession, reason, restart_service
+from mmspec.track.session import LastStep, NoSession, WandbSession, reason, restart_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -105,6 +105,7 @@ def _begin(run: dict[str, Any], mode: str, folder: Path, say: Callable[[str], No
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):  # W&B would move to the temporary directory without a word
         pass
+    last = LastStep(folder / "last_step")
     with _everything_under(folder):
         import wandb
 
@@ -121,11 +122,12 @@ def _begin(run: dict[str, Any], mode: str, folder: Path, say: Callable[[str], No
                     restart_service()  # it would go on trying, and let nobody else have the run's id
                 else:
                     say(f"W&B: {live.url}")
-                    return WandbSession(live, say, f"wandb sync {shlex.quote(live.settings.sync_dir)}")
+                    upload = f"wandb sync {shlex.quote(live.settings.sync_dir)}"
+                    return WandbSession(live, say, upload=upload, first=live.starting_step, last=last)
         recorded = wandb.init(**run, settings=_settings(folder, mode="offline"))
     upload = f"wandb sync {shlex.quote(str(folder / 'wandb'))}/offline-run-*"
     say(f"W&B: recorded offline ({obstacle}); upload with: {upload}")
-    return WandbSession(recorded, say, upload)
+    return WandbSession(recorded, say, upload=upload, first=last.read() + 1, last=last)
 
 
 def _way_online(settings: wandb.Settings, *, probe: bool) -> tuple[dict[str, str], str]:

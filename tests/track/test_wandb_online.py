@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from offline_runs import history, read_offline
@@ -11,6 +15,7 @@ from wandb_server import WandbServer
 
 from mmspec.track import wandb as tracker_module
 from mmspec.track.reach import answers, credentials
+from mmspec.track.session import restart_service
 
 
 @pytest.fixture
@@ -73,6 +78,29 @@ def test_a_resumed_run_goes_on_in_the_same_run(start, server):
     (run,) = server.runs.values()
     assert [row["_step"] for row in run.history] == list(range(8))
     assert run.exit_code == 0
+
+
+def test_parts_recorded_offline_are_uploaded_as_one_run(start, said, server, tmp_path):
+    start(mode="offline").finish("interrupted", {})  # before the first row
+    time.sleep(1.1)  # parts are named by the second
+    for first, last in ((0, 5), (3, 8), (8, 10)):  # the second goes on from a checkpoint at step 3
+        session = start(mode="offline")
+        session.picture("graph", "<svg/>")
+        for step in range(first, last):
+            session.log({"a": step}, step)
+        session.log({"b": last - 1}, last - 1)
+        session.finish("interrupted" if last < 10 else "finished", {})
+        time.sleep(1.1)
+    restart_service()
+    command = said.lines[-1].partition("upload with: wandb ")[2]
+    program = shlex.quote(str(Path(sys.executable).with_name("wandb")))
+    subprocess.run(f"{program} {command} --yes", shell=True, check=True, capture_output=True, timeout=60)
+
+    (run,) = server.runs.values()
+    assert [row["_step"] for row in run.history if "graph" in row] == [0]
+    assert [(row["_step"], row["a"]) for row in run.history] == [(i, i) for i in range(10)]
+    assert [row["b"] for row in run.history if "b" in row] == [4, 7, 9]
+    assert run.summary["status"] == "finished"
 
 
 @pytest.mark.parametrize(("status", "code"), [("failed", 1), ("interrupted", 130)])

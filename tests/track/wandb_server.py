@@ -127,11 +127,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer({})
 
     def do_POST(self) -> None:
-        body = json.loads(self._body())
+        data = self._body()
         if self.path == "/graphql":
+            body = json.loads(data)
             self._answer(self.double.graphql(body["query"], body.get("variables") or {}))
         elif self.path.endswith("/file_stream"):
-            self.double.stream(self.path.split("/")[-2], body)
+            self.double.stream(self.path.split("/")[-2], json.loads(data))
             self._answer({"limits": {}})
         else:
             self._answer({}, status=404)
