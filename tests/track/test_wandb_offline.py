@@ -175,6 +175,26 @@ def test_an_error_switches_off(said, tmp_path):
     )
 
 
+def test_a_run_that_goes_on_begins_after_what_was_recorded(said, tmp_path):
+    class Run:
+        def __init__(self):
+            self.steps = []
+
+        def log(self, row, step):
+            self.steps.append(step)
+
+    last, parts = LastStep(tmp_path / "last"), []
+    for first, end in ((1, 8), (4, 10)):
+        wandb_run = Run()
+        parts.append(wandb_run.steps)
+        session = WandbSession(wandb_run, said, upload="", first=last.read() + 1, last=last)
+        for step in range(first, end):
+            session.log({"a": 0.0}, step)
+
+    assert last.read() == 8, "the last row is not complete before the next begins"
+    assert parts == [[1, 2, 3, 4, 5, 6, 7], [7, 8, 9]]
+
+
 def test_a_terminal_is_never_asked_for_a_key(user, tmp_path):
     ours, theirs = os.openpty()
     process = subprocess.Popen(

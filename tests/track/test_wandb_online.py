@@ -80,6 +80,7 @@ def test_a_resumed_run_goes_on_in_the_same_run(start, server):
     assert run.exit_code == 0
 
 
+@pytest.mark.slow
 def test_parts_recorded_offline_are_uploaded_as_one_run(start, said, server, tmp_path):
     start(mode="offline").finish("interrupted", {})  # before the first row
     time.sleep(1.1)  # parts are named by the second
