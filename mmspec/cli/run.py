@@ -23,6 +23,7 @@ from mmspec.cli.options import (
 from mmspec.cli.progress import display
 from mmspec.cli.terminal import print_table, table
 from mmspec.launch.local import INTERRUPTED
+from mmspec.launch.mirror import notices_of
 from mmspec.launch.prepare import PreparedRun, default_jobs, launch, make_ready, prepare
 from mmspec.records import load_run
 
@@ -74,6 +75,7 @@ def command(
     with display(todo) as shown:
         statuses = launch(todo, jobs=jobs or default_jobs(plans), changed=shown.changed)
     _summarise(prepared)
+    _say_notices(todo)
     _hint(experiment.name, statuses)
     return _exit_code(statuses)
 
@@ -107,6 +109,15 @@ def _summarise(prepared: Sequence[PreparedRun]) -> None:
             row = ["finished", epochs, name, value, f"{record.seconds:.0f} s"]
         shown.add_row(escape(run.label), *row)
     print_table(shown)
+
+
+def _say_notices(runs: Sequence[PreparedRun]) -> None:
+    """What trackers have said, once: it is much the same for every run."""
+    files = [notices_of(run.path) for run in runs if notices_of(run.path).exists()]
+    if files:
+        click.echo("\n" + files[0].read_text(encoding="utf-8").rstrip())
+        if len(files) > 1:
+            click.echo(f"({len(files) - 1} more runs say the like; their log.txt has it)")
 
 
 def _hint(name: str, statuses: Mapping[str, int]) -> None:

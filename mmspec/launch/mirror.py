@@ -17,6 +17,11 @@ from mmspec.records.metrics import Kind
 T = TypeVar("T")
 
 
+def notices_of(path: Path) -> Path:
+    """The file with what the trackers of the run in this directory have said."""
+    return path / "track" / "notices.txt"
+
+
 @attrs.define(eq=False)
 class MirroredRun:
     """Records to a run directory and repeats every row to trackers, which start with the first report.
@@ -76,6 +81,7 @@ class MirroredRun:
         """Let each tracker act; one that fails is heard of once and left alone from then on."""
         if self._sessions is None:
             self._sessions = {}
+            notices_of(self.directory.path).unlink(missing_ok=True)
             for name, tracker in self.trackers.items():
                 self._guard(name, partial(self._start, name, tracker))
         for name, session in list(self._sessions.items()):
@@ -92,8 +98,14 @@ class MirroredRun:
             label=", ".join(map(str, run.labels.values())),
             config=run.spec,
             folder=folder,
-            say=self.say,
+            say=self._notice,
         )
+
+    def _notice(self, message: str) -> None:
+        """Log what a tracker says, and keep it for the user, who reads no log while all is well."""
+        self.say(message)
+        with notices_of(self.directory.path).open("a", encoding="utf-8") as file:
+            file.write(message + "\n")
 
     def _guard(self, name: str, act: Callable[[], None]) -> None:
         try:
@@ -101,4 +113,5 @@ class MirroredRun:
         except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
             assert self._sessions is not None
             self._sessions.pop(name, None)
-            self.say(f"tracker {name}: mirroring stopped, the run goes on ({type(error).__name__}: {error})")
+            said = f"{type(error).__name__}: {error}"
+            self._notice(f"tracker {name}: mirroring stopped, the run goes on ({said})")

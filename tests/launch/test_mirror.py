@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mmspec.launch.mirror import MirroredRun
+from mmspec.launch.mirror import MirroredRun, notices_of
 from mmspec.plugins.api import Tracker, TrackerSession
 from mmspec.records import RunDirectory, load_run
 
@@ -118,6 +118,7 @@ def test_a_tracker_that_fails_is_heard_of_once_and_disturbs_nobody(tmp_path: Pat
     log = (tmp_path / "run" / "log.txt").read_text()
     assert log.count("tracker bad: mirroring stopped, the run goes on (OSError: no service)") == 1
     assert log.count("tracker worse: mirroring stopped, the run goes on (ConnectionError: gone)") == 1
+    assert notices_of(tmp_path / "run").read_text().count("mirroring stopped") == 2
     assert len(list(load_run(tmp_path / "run").rows())) == 3
 
 
