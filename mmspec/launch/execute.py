@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from mmspec.errors import MmspecError, Problem, RecordError
 from mmspec.launch import child
@@ -37,7 +35,7 @@ def execute(path: Path) -> int:
 
 
 def _work(directory: RunDirectory, stop: child.StopRequest) -> int:
-    threads = _threads(directory.spec)
+    threads = _threads(directory)
     child.set_threads(threads)
     directory.begin(
         host=socket.gethostname(),
@@ -88,10 +86,14 @@ def _interrupted(directory: RunDirectory, mirrored: MirroredRun) -> int:
     return INTERRUPTED
 
 
-def _threads(spec: Mapping[str, Any]) -> int | None:
-    """The threads the spec asks for: the most of its stages, since libraries are told once."""
-    wanted = [stage["train"].get("threads") for stage in spec["stages"]]
-    return max((threads for threads in wanted if threads), default=None)
+def _threads(directory: RunDirectory) -> int | None:
+    """The threads the spec asks for: the most of its stages, since libraries are told once.
+
+    Else those the run began with: sums in another number of threads may differ in their last bits.
+    """
+    wanted = [stage["train"].get("threads") for stage in directory.spec["stages"]]
+    begun = read_json(directory.path / "provenance.json").get("threads")
+    return max((threads for threads in wanted if threads), default=begun)
 
 
 def _check_identity(directory: RunDirectory, plan: RunPlan) -> None:
