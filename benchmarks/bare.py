@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
-from torch.nn.functional import cross_entropy
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from mmspec.engine.trainer import Trainer
 
@@ -32,13 +32,24 @@ class BareLoop:
         loss = sum(cross_entropy(logits, target) for logits in output.logits.values())
         loss.backward()
         self.optimizer.step()
+        self.right += (output.prediction.argmax(1) == target).sum()
         return loss.detach()
 
-    def epoch(self) -> None:
-        total = torch.zeros(())
-        for inputs, target in self.batches():
-            total += self.step(inputs, target)
-        print(end="" if torch.isfinite(total) else "the loss is not finite\n")
+    def epochs(self) -> Iterator[None]:
+        self.total, self.right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        while True:
+            for inputs, target in self.batches():
+                self.total += self.step(inputs, target)
+                yield
+
+    def in_steps(self, steps: int) -> Callable[[], None]:
+        running = self.epochs()
+
+        def go_on() -> None:
+            for _ in range(steps):
+                next(running)
+
+        return go_on
 
 
 class GuidedBareLoop(BareLoop):
@@ -59,6 +70,7 @@ class GuidedBareLoop(BareLoop):
         loss.backward()
         self._decide()
         self.optimizer.step()
+        self.right += (output.prediction.argmax(1) == target).sum()
         return loss.detach()
 
     @torch.no_grad()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import torch
-
-from benchmarks.loop import large_trainer, run_epoch
+from benchmarks.loop import in_steps, large_trainer
 from benchmarks.paired import alternate
 
 
@@ -14,8 +12,7 @@ def layout() -> list[str]:
     lines = []
     for precision, last in (("float32", True), ("bf16", False), ("bf16", True)):
         other = large_trainer(f'train.precision="{precision}"', f"train.channels_last={str(last).lower()}")
-        ratio = alternate(lambda other=other: run_epoch(other), lambda: run_epoch(plain), rounds=4)
+        ratio = alternate(in_steps(other, 1), in_steps(plain, 1), rounds=8)
         what = f"two ResNet-18 at 224: {precision}{', channels last' if last else ''} / float32"
         lines.append(ratio.show(what, None))
-    torch.set_num_threads(torch.get_num_threads())
     return lines

@@ -51,8 +51,7 @@ def bare() -> None:
     from mmspec.engine.trainer import Trainer
 
     loop = GuidedBareLoop(Trainer(plain(stage("colored_digits_guided.toml")), 0), 32, 0.1, 0.01, 5)
-    for _ in range(2):
-        loop.epoch()
+    loop.in_steps(70)()
 
 
 if __name__ == "__main__":

@@ -41,17 +41,31 @@ from mmspec.plugins.working import (
 
 @attrs.frozen(eq=False)
 class StepResult:
-    """What a step did, on the device and detached.
+    """What a step did, on the device.
 
-    `loss` (), `terms` {name: ()}, `output` (logits, prediction, features), the `decision` under which the
-    forward ran, and the strategy's `figures` {name: ()} after it.
+    `loss` (), `terms` {name: ()}, `output` (logits, prediction, features), all detached; the `decision`
+    under which the forward ran, and the strategy's `figures` {name: ()} after it.
     """
 
-    loss: Tensor
-    terms: Mapping[str, Tensor]
-    output: NetworkOutput
+    _step: Step
     decision: Decision
     figures: Mapping[str, Tensor]
+
+    @property
+    def loss(self) -> Tensor:
+        """The scalar that was differentiated."""
+        assert self._step.loss is not None
+        return self._step.loss.detach()
+
+    @property
+    def terms(self) -> dict[str, Tensor]:
+        """The objective's terms by name."""
+        return {name: term.detach() for name, term in self._step.terms.items()}
+
+    @property
+    def output(self) -> NetworkOutput:
+        """What the forward gave."""
+        return _detached(self._step.output)
 
 
 class Trainer:
@@ -91,7 +105,8 @@ class Trainer:
         self._streaming = {name: m for name, m in built.items() if isinstance(m, StreamingMetric)}
         self._by_split = {name: m for name, m in built.items() if isinstance(m, SplitMetric)}
         self._seen = deepcopy(self._streaming)  # over the training batches of this epoch
-        self._sums: dict[str, Tensor] = {}  # of the losses over this epoch's samples
+        self._losses: tuple[str, ...] = ()
+        self._sums: Tensor | None = None  # of the losses over this epoch's samples, (losses,) float64
         self._samples = 0
         self.epoch, self.steps, self.position = 1, 0, 0
 
@@ -105,7 +120,7 @@ class Trainer:
         """One training step: decide, forward, loss, backward, look, update."""
         decision = self.strategy.decide(self.steps, self.epoch)
         self.optimizer.zero_grad(set_to_none=True)
-        with keyed_random(self.seed, f"step/{self.steps}", self.place.device), self._autocast():
+        with keyed_random(self.seed, "step", self.steps, device=self.place.device), self._autocast():
             output = self.network(batch.inputs, rebalance=decision.rebalance)
             step = Step(self.steps, self.epoch, batch, decision, output)
             step.terms = self.objective(output, batch)
@@ -120,8 +135,7 @@ class Trainer:
         self.schedule.after_step()
         self.steps += 1
         self.position += 1
-        terms = {name: term.detach() for name, term in step.terms.items()}
-        return StepResult(step.loss.detach(), terms, _detached(output), decision, self.strategy.figures())
+        return StepResult(step, decision, self.strategy.figures())
 
     def end_epoch(self) -> dict[str, float]:
         """Close the epoch: its training metrics, those of the splits measured each epoch, the schedule."""
@@ -187,7 +201,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "metrics": {name: metric.state_dict() for name, metric in self._stateful().items()},
-            "sums": dict(self._sums),
+            "sums": {"names": list(self._losses), "values": self._sums},
             "counters": [self.epoch, self.steps, self.position, self._samples],
         }
 
@@ -198,7 +212,7 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         for name, metric in self._stateful().items():
             metric.load_state_dict(state["metrics"][name])
-        self._sums = {name: value.clone() for name, value in state["sums"].items()}
+        self._losses, self._sums = tuple(state["sums"]["names"]), state["sums"]["values"]
         self.epoch, self.steps, self.position, self._samples = state["counters"]
 
     def load_weights(self, state: Mapping[str, Any]) -> None:
@@ -231,15 +245,16 @@ class Trainer:
     def _account(self, step: Step) -> None:
         """Add a step to the epoch's sums, weighted by its samples; nothing waits for the device."""
         assert step.loss is not None
-        values = {"loss": step.loss} | {f"loss.{name}": term for name, term in step.terms.items()}
-        for name, value in values.items():
-            self._sums[name] = self._sums.get(name, 0) + value.detach().double() * len(step.batch)
+        losses = torch.stack([step.loss, *step.terms.values()]).detach().double() * len(step.batch)
+        self._losses = ("loss", *(f"loss.{name}" for name in step.terms))
+        self._sums = losses if self._sums is None else self._sums + losses
         self._samples += len(step.batch)
         for metric in self._seen.values():
             metric.update(step.output, step.batch)
 
     def _train_values(self) -> dict[str, float]:
-        values = {f"train/{name}": float(total) / max(1, self._samples) for name, total in self._sums.items()}
+        sums = [] if self._sums is None else self._sums.tolist()
+        values = {f"train/{name}": s / self._samples for name, s in zip(self._losses, sums, strict=True)}
         for metric in self._seen.values():
             values |= {f"train/{name}": value for name, value in metric.compute().items()}
         return values | {name: float(value) for name, value in self._figures().items()} | self._rates()
@@ -256,7 +271,7 @@ class Trainer:
         return {"train/lr" if i == 0 else f"train/lr.{i}": rate for i, rate in enumerate(rates)}
 
     def _reset_epoch(self) -> None:
-        self._sums, self._samples = {}, 0
+        self._losses, self._sums, self._samples = (), None, 0
         for metric in self._seen.values():
             metric.reset()
 

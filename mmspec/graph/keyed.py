@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from hashlib import sha256
+from types import TracebackType
 
 import torch
 
 
-@contextmanager
-def keyed_random(seed: int, name: str, device: torch.device | None = None) -> Iterator[None]:
-    """Within it, torch draws from a state that depends on (seed, name) alone; afterwards it is as before.
+class keyed_random:  # noqa: N801 - used like a function, once a step: a class costs less than a generator
+    """Within it, torch draws from a state that depends on (seed, name, number) alone; then all is as before.
 
     Covers the CPU and, where given, one CUDA `device`.
     """
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    number = int.from_bytes(digest[:7], "little")
-    devices = [device] if device is not None and device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.default_generator.manual_seed(number)
-        for cuda in devices:
-            with torch.cuda.device(cuda):
-                torch.cuda.manual_seed(number)
-        yield
+
+    def __init__(self, seed: int, name: str, number: int = 0, *, device: torch.device | None = None) -> None:
+        digest = sha256(f"{seed}/{name}/{number}".encode()).digest()
+        self._key = int.from_bytes(digest[:7], "little")
+        self._cuda = device if device is not None and device.type == "cuda" else None
+
+    def __enter__(self) -> None:
+        self._before = torch.default_generator.get_state()
+        torch.default_generator.manual_seed(self._key)
+        if self._cuda is not None:
+            self._before_cuda = torch.cuda.get_rng_state(self._cuda)
+            with torch.cuda.device(self._cuda):
+                torch.cuda.manual_seed(self._key)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        torch.default_generator.set_state(self._before)
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(self._before_cuda, self._cuda)

@@ -16,19 +16,19 @@ import attrs
 import numpy as np
 
 from mmspec.plugins.api import (
+    ArraySource,
     DataError,
     DataInfo,
     Dataset,
     ModalityInfo,
     Problem,
     Role,
-    Source,
     at_least,
     between,
     option,
 )
 from mmspec_greedy import idx
-from mmspec_greedy.colors import SIZE, TintedSource, enlarge, split_colors
+from mmspec_greedy.colors import SIZE, enlarge, split_colors, tint
 
 if TYPE_CHECKING:
     from mmspec.plugins.api import Augmentation
@@ -81,22 +81,19 @@ class ColoredDataset(Dataset):
         }  # fmt: skip
         return DataInfo(self.modalities, _CLASSES, roles)
 
-    def open(self, modalities: Sequence[str]) -> Mapping[str, Source]:
+    def open(self, modalities: Sequence[str]) -> Mapping[str, ArraySource]:
         """All splits; `test` and `test_iid` hold the same digits under the same ids, in other colours."""
-        del modalities  # colours are multiplied out when they are read
         digits = dict(self.digits())
         digits["test_iid"] = digits["test"]
-        return {split: self._tinted(split, part) for split, part in digits.items()}
+        return {split: self._source(split, part, modalities) for split, part in digits.items()}
 
     def fingerprint(self) -> str:
-        """A hash over every array of every split; grey digits, colours, targets and ids."""
+        """A hash over every array of every split: images, targets and ids."""
         digest = hashlib.sha256()
         for split, source in sorted(self.open(tuple(self.modalities)).items()):
-            assert isinstance(source, TintedSource)
-            for name in ("digits", "colors", "targets", "ids"):
-                array = np.ascontiguousarray(getattr(source, name))
+            for name, array in (*source.arrays.items(), ("targets", source.targets), ("ids", source.ids)):
                 digest.update(f"{split}/{name}/{array.dtype}/{array.shape}\n".encode())
-                digest.update(array.tobytes())
+                digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
     def augmentations(self, modality: str) -> Sequence[Augmentation]:
@@ -108,11 +105,16 @@ class ColoredDataset(Dataset):
 
         return (RandomShift(stream="shift", pixels=self.shift, fill=0),)
 
-    def _tinted(self, split: str, part: Digits) -> TintedSource:
-        colors = split_colors(
-            part.targets, split, classes=len(_CLASSES), seed=self.seed, variance=self.color_variance
-        )
-        return TintedSource(part.images, colors, part.targets, part.ids)
+    def _source(self, split: str, part: Digits, modalities: Sequence[str]) -> ArraySource:
+        arrays = {}
+        if "grey" in modalities:
+            arrays["grey"] = part.images[:, None]
+        if "color" in modalities:
+            colors = split_colors(
+                part.targets, split, classes=len(_CLASSES), seed=self.seed, variance=self.color_variance
+            )
+            arrays["color"] = tint(part.images, colors)
+        return ArraySource(arrays, part.targets, part.ids)
 
 
 @attrs.frozen(kw_only=True)

@@ -56,14 +56,15 @@ class MmtmUnit(GatedFusionUnit):
         self.gates = nn.ModuleList(nn.Linear(width, c) for c in channels)
         self.gate_scale = gate_scale
         self._compat = compat is not None
-        for m, c in enumerate(channels):
-            self.register_buffer(f"average_{m}", torch.zeros(c))
+        self._names = [f"average_{m}" for m in range(len(channels))]
+        for name, c in zip(self._names, channels, strict=True):
+            self.register_buffer(name, torch.zeros(c))
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
 
     @property
     def averages(self) -> list[Tensor]:
         """The running averages of the gates, (C_m,) each."""
-        return [self.get_buffer(f"average_{m}") for m in range(len(self.gates))]
+        return [getattr(self, name) for name in self._names]
 
     def feeding(self, modality: int) -> list[nn.Parameter]:
         """W_m and b_m, and the joint layer's W_z and b_z, which feed all."""
@@ -87,14 +88,14 @@ class MmtmUnit(GatedFusionUnit):
                 for own, given in zip(seen, squeezes, strict=True)
             ]
         joint = torch.relu(self.joint(torch.cat(seen, dim=1)))
-        gates = [self.gate_scale * torch.sigmoid(gate(joint)) for gate in self.gates]
+        gates = [torch.sigmoid(gate(joint)) for gate in self.gates]
+        if self.gate_scale != 1:
+            gates = [self.gate_scale * gate for gate in gates]
         if self.training or self._compat:
             self._average(gates)
         if rebalance is not None:
-            averages = [a.to(g.dtype) for a, g in zip(self.averages, gates, strict=True)]
-            gates = [
-                torch.where(rebalance[m], a, g) for m, (a, g) in enumerate(zip(averages, gates, strict=True))
-            ]
+            replaced = zip(rebalance.unbind(), self.averages, gates, strict=True)
+            gates = [torch.where(mask, average.to(gate.dtype), gate) for mask, average, gate in replaced]
         return FusionOutput([excite(a, g) for a, g in zip(features, gates, strict=True)], seen)
 
     @torch.no_grad()
@@ -103,4 +104,4 @@ class MmtmUnit(GatedFusionUnit):
         self.count += 1
         sources = [gates[0], gates[0]] if self._compat else gates  # slip 1: branch 1 is given branch 0's
         for average, gate in zip(self.averages, sources, strict=True):
-            average.add_((gate.mean(dim=0).to(average.dtype) - average) / self.count)
+            average.lerp_(gate.mean(dim=0).to(average.dtype), 1 / self.count.to(average.dtype))

@@ -57,4 +57,5 @@ class RandomStrategy(Strategy):
 
     def figures(self) -> Mapping[str, Tensor]:
         """For each modality whether the next step re-balances it."""
-        return {f"rebalance.{name}": self.pending[m].double() for m, name in enumerate(self._modalities)}
+        chosen = zip(self._modalities, self.pending.unbind(), strict=True)
+        return {f"rebalance.{name}": mask for name, mask in chosen}

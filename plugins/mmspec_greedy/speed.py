@@ -34,6 +34,14 @@ def difference(s: Tensor) -> Tensor:
     return s[0] - s[1] if len(s) == 2 else s.max() - s.min()
 
 
+def known(flag: Tensor) -> bool:
+    """Whether `flag` () is true and reading it waits for nothing, which is so on the CPU.
+
+    There a re-balancing step need not be measured; elsewhere measuring costs less than waiting to know.
+    """
+    return flag.device.type == "cpu" and bool(flag.numpy())
+
+
 class SpeedMeter(nn.Module):
     """Measures μ of every parameter set of a network after a backward.
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mmspec.plugins.api import MultiModalNetwork, Step, TrainingMetric
 from mmspec_greedy.naming import given_others
-from mmspec_greedy.speed import SpeedMeter, difference, speeds
+from mmspec_greedy.speed import SpeedMeter, difference, known, speeds
 
 
 class SpeedMetric(TrainingMetric):
@@ -26,9 +26,13 @@ class SpeedMetric(TrainingMetric):
 
     def after_backward(self, step: Step) -> None:
         """Add this step's μ, unless a gate was replaced in it."""
+        rebalance = step.decision.rebalance
+        replaced = None if rebalance is None else rebalance.any()
+        if replaced is not None and known(replaced):
+            return
         measured = self.meter.measure(step)
-        if step.decision.rebalance is not None:
-            measured = torch.where(step.decision.rebalance.any(), torch.zeros_like(measured), measured)
+        if replaced is not None:
+            measured = torch.where(replaced, torch.zeros_like(measured), measured)
         self.sums = self.sums + measured
 
     def figures(self) -> Mapping[str, Tensor]:

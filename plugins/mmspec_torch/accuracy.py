@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mmspec.plugins.api import Batch, NetworkOutput, StreamingMetric
 
@@ -29,8 +30,7 @@ class StreamingAccuracy(StreamingMetric):
         """Count a batch."""
         logits = torch.stack([output.prediction, *(output.logits[m] for m in self._branches)])
         right = (logits.argmax(dim=2) == batch.target).sum(dim=1)
-        self.counts[0] += len(batch)
-        self.counts[1:] += right
+        self.counts += pad(right, (1, 0), value=len(batch))
 
     def compute(self) -> Mapping[str, float]:
         """Shares of right predictions; NaN without samples."""
