@@ -12,10 +12,10 @@ demo: $(READY)
 	$(BIN)/mmspec report reports/colored_digits.toml
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical
 
 test-all: lint
-	$(BIN)/python -m pytest -m ""
+	$(BIN)/python -m pytest -n logical -m ""
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -19,7 +19,7 @@ from mmspec.records import load_run
 
 EXAMPLE = """\
 mmspec diff specs/colored_digits.toml@none specs/colored_digits.toml@guided
-mmspec diff specs/guided.toml runs/colored_digits/guided-s0-1a2b3c4d
+mmspec diff specs/colored_digits_guided.toml runs/colored_digits/guided-s0-1a2b3c4d
 """
 
 
@@ -57,7 +57,7 @@ def command(*, a: str, b: str) -> None:
 def _side(named: str) -> _Side:
     if (Path(named) / "spec.json").exists():
         run = load_run(Path(named))
-        made_with = flatten({"code": run.identity.get("code", {}), "data": run.identity.get("data", {})})
+        made_with = flatten({key: run.identity.get(key) or {} for key in ("code", "data")})
         return _Side(plan_from_json(run.spec, open_registry()), run.id, made_with)
     path, _, variant = named.partition("@") if not Path(named).exists() else (named, "", "")
     plan = choose(load_experiment(Path(path)).plans, variants=[variant] if variant else [])[0]

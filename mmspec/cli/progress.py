@@ -157,7 +157,7 @@ def epoch(progress: Mapping[str, Any]) -> str:
 
 def metric(run: PreparedRun, progress: Mapping[str, Any]) -> str:
     """The metric that matters, with its last value."""
-    values: Mapping[str, float] = progress.get("values", {})
+    values: Mapping[str, float] = progress.get("values") or {}
     name = main_metric(run.plan.resolved, values)
     return f"{name} {values[name]:.4g}" if name in values else ""
 

@@ -139,7 +139,7 @@ def _readable(found: Found) -> tuple[RunRecord, ...]:
 
 def _facts(run: RunRecord) -> dict[str, str]:
     provenance = run.provenance
-    git = provenance.get("git")
+    git, packages = provenance.get("git"), provenance.get("packages") or {}
     facts = {
         "run": run.id,
         "experiment": run.experiment,
@@ -149,11 +149,11 @@ def _facts(run: RunRecord) -> dict[str, str]:
         "progress": _progress(run),
         "time": "" if run.seconds is None else f"{run.seconds:.1f} s",
         "directory": str(run.path),
-        "created": str(provenance.get("created", "")),
-        "command": str(provenance.get("command", "")),
+        "created": str(provenance.get("created") or ""),
+        "command": str(provenance.get("command") or ""),
         "commit": f"{git['commit'][:12]}{', with changes' if git['dirty'] else ''}" if git else "",
-        "device": str(provenance.get("device", "")),
-        "packages": ", ".join(f"{name} {v}" for name, v in provenance.get("packages", {}).items()),
+        "device": str(provenance.get("device") or ""),
+        "packages": ", ".join(f"{name} {v}" for name, v in packages.items()),
     }
     return {name: value for name, value in facts.items() if value}
 
@@ -166,7 +166,7 @@ def _progress(run: RunRecord) -> str:
 
 
 def _metric(run: RunRecord) -> str:
-    values = run.values or run.progress().get("values", {})
+    values = run.values or run.progress().get("values") or {}
     name = main_metric(run.spec, values)
     return f"{name} {values[name]:.4f}" if name in values else ""
 

@@ -41,31 +41,17 @@ from mmspec.plugins.working import (
 
 @attrs.frozen(eq=False)
 class StepResult:
-    """What a step did, on the device.
+    """What a step did, on the device and detached.
 
-    `loss` (), `terms` {name: ()}, `output` (logits, prediction, features), all detached; the `decision`
-    under which the forward ran, and the strategy's `figures` {name: ()} after it.
+    `loss` (), `terms` {name: ()}, `output` (logits, prediction, features), the `decision` under which the
+    forward ran, and the strategy's `figures` {name: ()} after it.
     """
 
-    _step: Step
+    loss: Tensor
+    terms: Mapping[str, Tensor]
+    output: NetworkOutput
     decision: Decision
     figures: Mapping[str, Tensor]
-
-    @property
-    def loss(self) -> Tensor:
-        """The scalar that was differentiated."""
-        assert self._step.loss is not None
-        return self._step.loss.detach()
-
-    @property
-    def terms(self) -> dict[str, Tensor]:
-        """The objective's terms by name."""
-        return {name: term.detach() for name, term in self._step.terms.items()}
-
-    @property
-    def output(self) -> NetworkOutput:
-        """What the forward gave."""
-        return _detached(self._step.output)
 
 
 class Trainer:
@@ -135,7 +121,8 @@ class Trainer:
         self.schedule.after_step()
         self.steps += 1
         self.position += 1
-        return StepResult(step, decision, self.strategy.figures())
+        terms = {name: term.detach() for name, term in step.terms.items()}
+        return StepResult(step.loss.detach(), terms, _detached(output), decision, self.strategy.figures())
 
     def end_epoch(self) -> dict[str, float]:
         """Close the epoch: its training metrics, those of the splits measured each epoch, the schedule."""
