@@ -36,4 +36,4 @@ def test_the_order_of_the_strategies(tmp_path):
     assert mean("uni-modal grey") > mean("guided")
     assert mean("uni-modal color") < 0.35
     assert mean("none", "test/accuracy.grey") < 0.6 < mean("guided", "test/accuracy.grey")
-    assert mean("none", "test/d_util") < 0 < mean("none", "test_iid/d_util")
+    assert mean("none", "test/d_util") < mean("none", "test_iid/d_util")

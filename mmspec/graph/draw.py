@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 
 from mmspec.graph.graph import Edge, Graph, Node
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 148, 34, 26, 30, 20
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 184, 34, 24, 30, 20
+_LONGEST = 26
+#: What follows the heads stands in two parts: training in the first column, measuring beside it.
+_TRAINING = ("objective", "balancing", "optimizer")
 
 
 def show_shape(shape: Sequence[int]) -> str:
@@ -86,21 +90,18 @@ def _layout(graph: Graph) -> dict[str, tuple[float, float, float]]:
     for node in graph.nodes:  # nodes stand in the order in which they run
         layer[node.id] = 1 + max((layer[edge.source] for edge in incoming[node.id]), default=-1)
     wide = len(graph.modalities) * (_WIDTH + _GAP_X) - _GAP_X
-    shared: dict[int, list[Node]] = {}
-    for node in graph.nodes:
-        if node.modality is None:
-            shared.setdefault(layer[node.id], []).append(node)
+    beside: Counter[int] = Counter()
     boxes: dict[str, tuple[float, float, float]] = {}
     for node in graph.nodes:
-        y = _MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
+        column = 0
         if node.modality is not None:
-            x = _MARGIN + graph.modalities.index(node.modality) * (_WIDTH + _GAP_X)
-            boxes[node.id] = (x, y, _WIDTH)
-        elif node.kind == "fusion":
-            boxes[node.id] = (_MARGIN, y, wide)
-        else:
-            row = shared[layer[node.id]]
-            boxes[node.id] = (_MARGIN + row.index(node) * (_WIDTH + _GAP_X), y, _WIDTH)
+            column = graph.modalities.index(node.modality)
+        elif node.kind not in ("fusion", *_TRAINING):
+            beside[layer[node.id]] += 1
+            column = beside[layer[node.id]]
+        x = _MARGIN + column * (_WIDTH + _GAP_X)
+        y = _MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
+        boxes[node.id] = (x, y, wide if node.kind == "fusion" else _WIDTH)
     return boxes
 
 
@@ -122,12 +123,14 @@ def _draw_edge(edge: Edge, boxes: Mapping[str, tuple[float, float, float]]) -> s
     if w1 != w2:  # between a wide fusion unit and a branch: straight down the branch's column
         start = end = start if w1 < w2 else end
     top, bottom = y1 + _HEIGHT, y2
+    along = 0.5 if start == end else 0.8  # near its end, where lines that cross have parted
+    x, y = start + along * (end - start), top + along * (bottom - top)
     return (
         f'<path class="edge" marker-end="url(#arrow)" d="M{start:g} {top:g} L{end:g} {bottom:g}"/>'
-        f'<text class="small" x="{(start + end) / 2 + 5:g}" y="{(top + bottom) / 2 + 3:g}">'
+        f'<text class="small" x="{x + 5:g}" y="{y + 3:g}">'
         f"{escape(show_shape(edge.shape))}</text>"
     )
 
 
 def _shorten(text: str) -> str:
-    return text if len(text) <= 22 else text[:21] + "…"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
