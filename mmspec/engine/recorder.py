@@ -35,28 +35,5 @@ class Recorder(Protocol):
         """Tell the user a line."""
 
 
-class Silent:
+class Silent(Recorder):
     """A recorder that keeps nothing: for runs driven from Python."""
-
-    def row(
-        self,
-        kind: Literal["step", "epoch"],
-        *,
-        stage: str,
-        step: int,
-        epoch: int,
-        values: Mapping[str, float],
-    ) -> None:
-        """Nothing."""
-
-    def rewind(self, *, stage: str, step: int) -> None:
-        """Nothing."""
-
-    def graph(self, graph: Graph) -> None:
-        """Nothing."""
-
-    def progress(self, *, stage: str, epoch: int, epochs: int, step: int, steps: int) -> None:
-        """Nothing."""
-
-    def say(self, message: str) -> None:
-        """Nothing."""
