@@ -56,7 +56,9 @@ def _grid(table: Table, marks: str, width: int) -> list[RenderableType]:
         ]
     grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
     for index, (head, size) in enumerate(zip(heads, widths, strict=True)):
-        grid.add_column(head, justify="right" if index else "left", vertical="bottom", max_width=size)
+        grid.add_column(
+            head, justify="right" if index else "left", vertical="bottom", max_width=size, overflow="fold"
+        )
     for row in cells:
         grid.add_row(*row)
     return [Text(), _above(groups, widths), grid] if above else [Text(), grid]
