@@ -199,7 +199,9 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         for name, metric in self._stateful().items():
             metric.load_state_dict(state["metrics"][name])
-        self._losses, self._sums = tuple(state["sums"]["names"]), state["sums"]["values"]
+        sums = state["sums"]["values"]
+        self._sums = None if sums is None else sums.to(self.place.device)
+        self._losses = tuple(state["sums"]["names"])
         self.epoch, self.steps, self.position, self._samples = state["counters"]
 
     def load_weights(self, state: Mapping[str, Any]) -> None:
