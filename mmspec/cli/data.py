@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,22 +26,34 @@ def command() -> None:
 @spec_argument()
 @set_option
 def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
-    """Say what is missing or damaged of the data of SPEC, and what there is."""
-    stages = list(_stages_by_data(spec, overrides))
-    problems = [problem for stage in stages for problem in stage.dataset.check()]
+    """Say what is missing or damaged of the data of SPEC, packed copies included, and what there is."""
+    from mmspec.data.packing import find_packs, verify
+
+    used = _data_of(spec, overrides)
+    problems = [problem for stage, _ in used for problem in stage.dataset.check()]
     if problems:
         raise DataError(problems)
-    for stage in stages:
-        info, sources = stage.dataset.describe(), stage.dataset.open(list(stage.spec.modalities))
-        click.echo(f"{stage.spec.dataset.use}: {click.style('fine', fg='green')}")
-        for name in stage.spec.modalities:
-            shape = " × ".join(map(str, info.modalities[name].shape))
-            click.echo(f"  modality {name}: {shape}, {info.modalities[name].dtype}")
-        for name, source in sources.items():
-            role = info.splits[name].replace("train", "training")
-            click.echo(f"  split {name}: {len(source)} samples, for {role}")
-        click.echo(f"  classes: {len(info.classes)}")
-        click.echo(f"  fingerprint: {stage.dataset.fingerprint()}")
+    packs = [find_packs(stage.dataset, modalities) for stage, modalities in used]
+    there = [{m: folder for m, folder in found.items() if folder.exists()} for found in packs]
+    problems = [problem for found in there for folder in found.values() for problem in verify(folder)]
+    if problems:
+        raise DataError(problems)
+    for (stage, modalities), packed in zip(used, there, strict=True):
+        _describe(stage, modalities)
+        click.echo(f"  packed: {', '.join(packed) or 'nothing'}")
+
+
+def _describe(stage: StagePlan, modalities: Sequence[str]) -> None:
+    info, sources = stage.dataset.describe(), stage.dataset.open(modalities)
+    click.echo(f"{stage.spec.dataset.use}: {click.style('fine', fg='green')}")
+    for name in modalities:
+        shape = " × ".join(map(str, info.modalities[name].shape))
+        click.echo(f"  modality {name}: {shape}, {info.modalities[name].dtype}")
+    for name, source in sources.items():
+        role = info.splits[name].replace("train", "training")
+        click.echo(f"  split {name}: {len(source)} samples, for {role}")
+    click.echo(f"  classes: {len(info.classes)}")
+    click.echo(f"  fingerprint: {stage.dataset.fingerprint()}")
 
 
 @command.command(
@@ -59,7 +71,7 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
 )
 def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
     """Write a small stand-in for the data of SPEC, in the official format, to try things with."""
-    for stage in _stages_by_data(spec, overrides):
+    for stage, _ in _data_of(spec, overrides):
         made = stage.dataset.write_sample(output)
         if made == stage.dataset:
             click.echo(f"{stage.spec.dataset.use} needs no files: there is nothing to write")
@@ -75,27 +87,20 @@ def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
 @set_option
 def pack(*, spec: Path, overrides: tuple[str, ...]) -> None:
     """Decode the data of SPEC once into memory-mapped arrays, for runs with `train.packed = true`."""
-    from mmspec.data.packing import pack as make_pack
+    from mmspec.data.packing import pack as make_packs
 
-    done: set[Path] = set()
-    for stage in _stages_by_data(spec, overrides, by_modalities=True):
-        folder = make_pack(stage.dataset, list(stage.spec.modalities))
-        if folder not in done:
-            done.add(folder)
+    for stage, modalities in _data_of(spec, overrides):
+        for modality, folder in make_packs(stage.dataset, modalities).items():
             size = sum(path.stat().st_size for path in folder.iterdir())
-            names = ", ".join(stage.spec.modalities)
-            click.echo(f"{stage.spec.dataset.use} ({names}): {size / 1e6:.1f} MB in {folder}")
+            click.echo(f"{stage.spec.dataset.use}, {modality}: {size / 1e6:.1f} MB in {folder}")
 
 
-def _stages_by_data(
-    spec: Path, overrides: tuple[str, ...], *, by_modalities: bool = False
-) -> Iterator[StagePlan]:
-    """One stage for each dataset of the spec (and set of modalities) that differs."""
-    seen = set()
+def _data_of(spec: Path, overrides: tuple[str, ...]) -> list[tuple[StagePlan, list[str]]]:
+    """A stage for each dataset of the spec that differs, and all modalities that the spec reads of it."""
+    used: dict[str, tuple[StagePlan, list[str]]] = {}
     for plan in load_experiment(spec, overrides).plans:
         for stage in plan.stages:
-            modalities = sorted(stage.spec.modalities) if by_modalities else []
-            key = json.dumps([stage.resolved["dataset"], modalities], sort_keys=True)
-            if key not in seen:
-                seen.add(key)
-                yield stage
+            key = json.dumps(stage.resolved["dataset"], sort_keys=True)
+            _, modalities = used.setdefault(key, (stage, []))
+            modalities += [name for name in stage.spec.modalities if name not in modalities]
+    return list(used.values())

@@ -1,8 +1,8 @@
-"""Packing: each modality of each split decoded once into a memory-mapped array, checksummed.
+"""Packing: each modality of a dataset decoded once into memory-mapped arrays, checksummed.
 
-A pack lies in `<cache>/<dataset fingerprint>/`: one raw `.npy` for each modality and split, and `pack.json`
-with shapes and SHA-256 sums, written last. It is made under a temporary name and renamed, so half a pack
-is never used. Reading a sample from it is a copy.
+The pack of a modality is a folder named after the dataset's fingerprint and the modality: one `.npy` for
+each split, its targets, ids and groups, and `pack.json` with SHA-256 sums, written last. It is made under a
+temporary name and renamed, so half a pack is never used. Reading a sample from it is a copy.
 """
 
 from __future__ import annotations
@@ -30,37 +30,34 @@ def default_cache() -> Path:
 
 
 def open_packed(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> dict[str, Source]:
-    """The splits of a dataset from its pack, which is made first where it is absent.
+    """The splits of a dataset from its packs, which are made first where they are absent.
 
     Raises:
-        DataError: the data cannot be read, the disk is too small, or the pack does not verify.
+        DataError: the data cannot be read, the disk is too small, or a pack is damaged.
     """
-    folder = pack(dataset, modalities, cache)
-    manifest = _read_manifest(folder)
-    return {split: _open_split(folder, split, modalities, manifest) for split in manifest["splits"]}
+    folders = pack(dataset, modalities, cache)
+    splits = _read_manifest(next(iter(folders.values())))["splits"]
+    return {split: _open_split(folders, split, splits[split]["groups"]) for split in splits}
 
 
-def pack(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> Path:
-    """Make the pack of these modalities where it is absent; its folder."""
-    fingerprint = dataset.fingerprint()
-    key = hashlib.sha256(json.dumps([fingerprint, sorted(modalities)]).encode()).hexdigest()[:32]
-    folder = (cache or default_cache()) / key
-    if (folder / "pack.json").exists():
-        return folder
-    sources = dataset.open(modalities)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _check_room(dataset, sources, modalities, folder.parent)
-    making = folder.with_name(f"{folder.name}.making-{os.getpid()}")
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir()
-    try:
-        splits = {name: _write_split(making, name, source, modalities) for name, source in sources.items()}
-        manifest = {"fingerprint": fingerprint, "modalities": list(modalities), "splits": splits}
-        (making / "pack.json").write_text(json.dumps(manifest, indent=1))
-        _publish(making, folder)
-    finally:
-        shutil.rmtree(making, ignore_errors=True)
-    return folder
+def pack(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> dict[str, Path]:
+    """Make the packs of these modalities where they are absent; {modality: folder}."""
+    folders = find_packs(dataset, modalities, cache)
+    missing = [m for m, folder in folders.items() if not (folder / "pack.json").exists()]
+    if missing:
+        sources = dataset.open(missing)
+        where = folders[missing[0]].parent
+        where.mkdir(parents=True, exist_ok=True)
+        _check_room(dataset, sources, missing, where)
+        for modality in missing:
+            _make(folders[modality], sources, modality)
+    return folders
+
+
+def find_packs(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> dict[str, Path]:
+    """Where the packs of these modalities lie, or would; {modality: folder}."""
+    base, fingerprint = cache or default_cache(), dataset.fingerprint()
+    return {m: base / hashlib.sha256(f"{fingerprint}/{m}".encode()).hexdigest()[:32] for m in modalities}
 
 
 def verify(folder: Path) -> list[Problem]:
@@ -74,6 +71,18 @@ def verify(folder: Path) -> list[Problem]:
             elif _checksum(path) != entry:
                 problems.append(Problem(f"{path} is damaged", hint="delete the folder; it is packed again"))
     return problems
+
+
+def _make(folder: Path, sources: Mapping[str, Source], modality: str) -> None:
+    making = folder.with_name(f"{folder.name}.making-{os.getpid()}")
+    shutil.rmtree(making, ignore_errors=True)
+    making.mkdir()
+    try:
+        splits = {name: _write_split(making, name, source, modality) for name, source in sources.items()}
+        (making / "pack.json").write_text(json.dumps({"modality": modality, "splits": splits}, indent=1))
+        _publish(making, folder)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def _publish(making: Path, folder: Path) -> None:
@@ -97,16 +106,15 @@ def _check_room(
         )
 
 
-def _write_split(folder: Path, split: str, source: Source, modalities: Sequence[str]) -> dict[str, Any]:
-    names = {f"{split}.{m}.npy": m for m in modalities}
-    for name, modality in names.items():
-        _write_modality(folder / name, source, modality)
+def _write_split(folder: Path, split: str, source: Source, modality: str) -> dict[str, Any]:
+    _write_modality(folder / f"{split}.samples.npy", source, modality)
     columns = {"ids": source.ids, "targets": source.targets}
     columns |= {f"group.{name}": values for name, values in source.groups.items()}
     for column, values in columns.items():
         np.save(folder / f"{split}.{column}.npy", values, allow_pickle=False)
-    files = [*names, *(f"{split}.{column}.npy" for column in columns)]
-    return {"samples": len(source), "files": {name: _checksum(folder / name) for name in files}}
+    files = [f"{split}.{column}.npy" for column in ("samples", *columns)]
+    sums = {name: _checksum(folder / name) for name in files}
+    return {"samples": len(source), "groups": list(source.groups), "files": sums}
 
 
 def _write_modality(path: Path, source: Source, modality: str) -> None:
@@ -119,26 +127,23 @@ def _write_modality(path: Path, source: Source, modality: str) -> None:
     out.flush()
 
 
-def _open_split(folder: Path, split: str, modalities: Sequence[str], manifest: Mapping[str, Any]) -> Source:
-    def load(column: str, mmap: bool = False) -> np.ndarray:
-        path = folder / f"{split}.{column}.npy"
-        try:
-            array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path} cannot be read: {error}", hint=f"delete {folder}; it is packed again"
-            ) from None
-        return array
-
-    prefix = f"{split}.group."
-    files = manifest["splits"][split]["files"]
-    groups = [name[len(prefix) : -len(".npy")] for name in files if name.startswith(prefix)]
+def _open_split(folders: Mapping[str, Path], split: str, groups: Sequence[str]) -> Source:
+    first = next(iter(folders.values()))
     return ArraySource(
-        arrays={m: load(m, mmap=True) for m in modalities},
-        targets=load("targets"),
-        ids=load("ids"),
-        groups={name: load(f"group.{name}") for name in groups},
+        arrays={m: _load(folder / f"{split}.samples.npy", mmap=True) for m, folder in folders.items()},
+        targets=_load(first / f"{split}.targets.npy"),
+        ids=_load(first / f"{split}.ids.npy"),
+        groups={name: _load(first / f"{split}.group.{name}.npy") for name in groups},
     )
+
+
+def _load(path: Path, *, mmap: bool = False) -> np.ndarray:
+    try:
+        array: np.ndarray = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        hint = f"delete {path.parent}; it is packed again"
+        raise DataError(f"{path} cannot be read: {error}", hint=hint) from None
+    return array
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

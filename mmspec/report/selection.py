@@ -22,6 +22,7 @@ from typing import Any, Literal
 import attrs
 
 from mmspec.errors import Problem, RecordError
+from mmspec.graph.identity import IRRELEVANT
 from mmspec.records import RunRecord, find_runs
 
 Reason = Literal["failed", "unfinished", "running", "smoke", "stale", "spec changed", "duplicate"]
@@ -118,10 +119,6 @@ def _newest(alike: Sequence[RunRecord]) -> tuple[list[RunRecord], list[LeftOut]]
     return sorted(kept.values(), key=lambda run: run.seed), old
 
 
-#: Keys of a stage that cannot change a number.
-_FREE_TRAIN = ("workers", "log_every", "checkpoint_every", "packed")
-
-
 def recipe(run: RunRecord) -> str:
     """What the run's spec says of its numbers, but for the seed."""
     return _as_key([_bare(stage) for stage in run.spec["stages"]])
@@ -131,7 +128,7 @@ def _bare(stage: Mapping[str, Any]) -> Mapping[str, Any]:
     train = stage.get("train")
     if not isinstance(train, Mapping):
         return stage
-    return {**stage, "train": {key: value for key, value in train.items() if key not in _FREE_TRAIN}}
+    return {**stage, "train": {key: value for key, value in train.items() if key not in IRRELEVANT}}
 
 
 def created(run: RunRecord) -> tuple[str, str]:

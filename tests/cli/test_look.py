@@ -114,6 +114,16 @@ def test_data_check_sample_and_pack(spec: Path, tmp_path: Path, monkeypatch: pyt
     assert list((tmp_path / "cache").rglob("pack.json"))
 
 
+def test_a_damaged_pack_is_found(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MMSPEC_CACHE", str(tmp_path / "cache"))
+    assert "packed: nothing" in invoke("data", "check", str(spec))
+    invoke("data", "pack", str(spec))
+    assert "packed: grey, color" in invoke("data", "check", str(spec))
+    packed = next((tmp_path / "cache").rglob("test.samples.npy"))
+    packed.write_bytes(packed.read_bytes()[:-1] + b"?")
+    assert f"{packed.name} is damaged" in invoke("data", "check", str(spec), code=2)
+
+
 def test_data_that_are_missing_are_told_where_to_get(spec: Path) -> None:
     overrides = ("--set", "dataset={use='colored_mnist',root='nowhere'}")
     assert "nowhere" in invoke("data", "check", str(spec), *overrides, code=2)

@@ -156,7 +156,8 @@ def test_a_pack_reads_as_the_data_do(tmp_path):
         assert np.array_equal(packed[split].ids, one.ids)
         assert np.array_equal(packed[split].targets, one.targets)
         assert np.array_equal(packed[split].groups["pair"], one.groups["pair"])
-    assert packing.verify(packing.pack(data, ("a", "b"), tmp_path)) == []
+    for folder in packing.pack(data, ("a", "b"), tmp_path).values():
+        assert packing.verify(folder) == []
 
 
 def test_an_interrupted_packing_is_never_used(tmp_path, monkeypatch):
@@ -174,20 +175,20 @@ def test_an_interrupted_packing_is_never_used(tmp_path, monkeypatch):
         packing.pack(TinyData(), ("a",), tmp_path)
     assert list(tmp_path.iterdir()) == []
     monkeypatch.setattr(packing, "_checksum", checksum)
-    assert packing.verify(packing.pack(TinyData(), ("a",), tmp_path)) == []
+    assert packing.verify(packing.pack(TinyData(), ("a",), tmp_path)["a"]) == []
 
 
 def test_damage_is_found(tmp_path):
-    folder = packing.pack(TinyData(), ("a", "b"), tmp_path)
-    content = bytearray((folder / "val.a.npy").read_bytes())
+    folder = packing.pack(TinyData(), ("a", "b"), tmp_path)["a"]
+    content = bytearray((folder / "val.samples.npy").read_bytes())
     content[-1] ^= 1
-    (folder / "val.a.npy").write_bytes(content)
-    (folder / "test.b.npy").unlink()
+    (folder / "val.samples.npy").write_bytes(content)
+    (folder / "test.samples.npy").unlink()
     assert sorted(p.what.split("/")[-1] for p in packing.verify(folder)) == [
-        "test.b.npy is missing",
-        "val.a.npy is damaged",
+        "test.samples.npy is missing",
+        "val.samples.npy is damaged",
     ]
-    with pytest.raises(DataError, match=r"test\.b\.npy cannot be read"):
+    with pytest.raises(DataError, match=r"test\.samples\.npy cannot be read"):
         packing.open_packed(TinyData(), ("a", "b"), tmp_path)
 
 
@@ -200,6 +201,20 @@ def test_too_small_a_disk_is_said_with_figures(tmp_path, monkeypatch):
         packing.pack(TinyData(), ("a",), tmp_path)
 
 
-def test_packs_hold_only_what_is_asked_for(tmp_path):
-    folder = packing.pack(TinyData(), ("b",), tmp_path)
-    assert not list(folder.glob("*.a.npy"))
+def test_a_modality_is_packed_once_whoever_reads_it(tmp_path, monkeypatch):
+    alone = packing.pack(TinyData(), ("b",), tmp_path)["b"]
+    asked = []
+    open_data = TinyData.open
+    monkeypatch.setattr(
+        TinyData, "open", lambda self, names: asked.append(list(names)) or open_data(self, names)
+    )
+    both = packing.pack(TinyData(), ("a", "b"), tmp_path)
+    assert both["b"] == alone
+    assert asked == [["a"]]
+    packing.pack(TinyData(), ("b", "a"), tmp_path)
+    assert asked == [["a"]]
+
+
+def test_other_data_have_another_pack(tmp_path):
+    one, other = (packing.pack(TinyData(samples=n), ("a",), tmp_path)["a"] for n in (20, 21))
+    assert one != other
