@@ -8,7 +8,7 @@ from benchmarks.paired import alternate
 
 def layout() -> list[str]:
     """Steps of two ResNet-18 at 224, batch 8, in each format, against float32 as it is."""
-    plain = large_trainer()
+    plain = large_trainer("train.channels_last=false")
     lines = []
     for precision, last in (("float32", True), ("bf16", False), ("bf16", True)):
         other = large_trainer(f'train.precision="{precision}"', f"train.channels_last={str(last).lower()}")
