@@ -7,10 +7,32 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
+import torch
 from torch import nn
 
 from mmspec.errors import GraphError, Problem
+from mmspec.graph.network import build_network, infer_shapes
+from mmspec.plugins.plan import StagePlan
 from mmspec.spec.model import Group
+
+
+def named_parameters(network: nn.Module, strategy: nn.Module) -> dict[str, nn.Parameter]:
+    """All parameters by the names that patterns in a spec see: branches.*, fusion.*, balancing.*."""
+    own = {f"balancing.{name}": parameter for name, parameter in strategy.named_parameters()}
+    return dict(network.named_parameters()) | own
+
+
+def check_groups(plan: StagePlan) -> None:
+    """Whether the groups of a stage fit its parameters, found on the meta device.
+
+    Raises:
+        GraphError: they do not.
+    """
+    if plan.spec.optimizer.groups:
+        with torch.device("meta"):
+            network = build_network(plan, infer_shapes(plan), seed=0)
+            strategy = plan.balancing.build(network, 0)
+        parameter_groups(named_parameters(network, strategy), plan.spec.optimizer.groups)
 
 
 def parameter_groups(parameters: Mapping[str, nn.Parameter], groups: Sequence[Group]) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from mmspec.data.loader import Loader, Placement
 from mmspec.data.open import open_splits
 from mmspec.engine.evaluation import Passes, evaluating
-from mmspec.engine.groups import parameter_groups
+from mmspec.engine.groups import named_parameters, parameter_groups
 from mmspec.engine.placement import autocast, place_for, put
 from mmspec.graph.graph import Graph, graph_from_shapes
 from mmspec.graph.keyed import keyed_random
@@ -177,8 +177,7 @@ class Trainer:
 
     def named_parameters(self) -> dict[str, nn.Parameter]:
         """All parameters by the names that patterns in a spec see: branches.*, fusion.*, balancing.*."""
-        strategy = {f"balancing.{name}": p for name, p in self.strategy.named_parameters()}
-        return dict(self.network.named_parameters()) | strategy
+        return named_parameters(self.network, self.strategy)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later step depends on. Randomness needs no state: it is keyed by seed and step."""

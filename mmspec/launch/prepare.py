@@ -80,11 +80,12 @@ def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
 
 
 def check_graphs(plans: Iterable[RunPlan]) -> None:
-    """Build the training graph of every stage on the meta device, equal ones once.
+    """Build every stage on the meta device: its graph and its learning-rate groups; equal stages once.
 
     Raises:
         UserError: all that does not fit together.
     """
+    from mmspec.engine.groups import check_groups
     from mmspec.graph import build_graph
 
     seen: set[str] = set()
@@ -97,6 +98,7 @@ def check_graphs(plans: Iterable[RunPlan]) -> None:
                 seen.add(key)
                 try:
                     build_graph(stage)
+                    check_groups(stage)
                 except MmspecError as error:
                     problems += [problem for problem in error.problems if problem not in problems]
                     failure = failure or type(error)
