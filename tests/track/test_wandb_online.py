@@ -95,7 +95,8 @@ def test_parts_recorded_offline_are_uploaded_as_one_run(start, said, server, tmp
     restart_service()
     command = said.lines[-1].partition("upload with: wandb ")[2]
     program = shlex.quote(str(Path(sys.executable).with_name("wandb")))
-    subprocess.run(f"{program} {command} --yes", shell=True, check=True, capture_output=True, timeout=60)
+    upload = f"{program} {command} --yes"
+    subprocess.run(upload, shell=True, check=True, capture_output=True, timeout=60, cwd=tmp_path)
 
     (run,) = server.runs.values()
     assert [row["_step"] for row in run.history if "graph" in row] == [0]
