@@ -32,14 +32,13 @@ class BareLoop:
         loss = sum(cross_entropy(logits, target) for logits in output.logits.values())
         loss.backward()
         self.optimizer.step()
-        self.right += (output.prediction.argmax(1) == target).sum()
         return loss.detach()
 
     def epochs(self) -> Iterator[None]:
-        self.total, self.right = torch.zeros(()), torch.zeros((), dtype=torch.long)
+        total = torch.zeros(())
         while True:
             for inputs, target in self.batches():
-                self.total += self.step(inputs, target)
+                total += self.step(inputs, target)
                 yield
 
     def in_steps(self, steps: int) -> Callable[[], None]:
@@ -70,7 +69,6 @@ class GuidedBareLoop(BareLoop):
         loss.backward()
         self._decide()
         self.optimizer.step()
-        self.right += (output.prediction.argmax(1) == target).sum()
         return loss.detach()
 
     @torch.no_grad()

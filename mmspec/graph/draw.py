@@ -37,8 +37,8 @@ def as_mermaid(graph: Graph) -> str:
     number = {node.id: f"n{i}" for i, node in enumerate(graph.nodes)}
     lines = ["flowchart TD"]
     for node in graph.nodes:
-        text = node.label if node.plugin in (None, node.label) else f"{node.label}<br/>{node.plugin}"
-        lines.append(f'  {number[node.id]}["{text.replace(chr(34), "#quot;")}"]')
+        shown = dict.fromkeys((node.label, node.plugin or node.label))
+        lines.append(f'  {number[node.id]}["{"<br/>".join(map(_mermaid, shown))}"]')
     lines += [
         f'  {number[edge.source]} -- "{show_shape(edge.shape)}" --> {number[edge.target]}'
         for edge in graph.edges
@@ -74,6 +74,11 @@ _STYLE = (
     ".head,.pool{fill:#e6f4ee;stroke:#00805c}.balancing,.objective,.optimizer{fill:#f8e8f1;stroke:#a3457c}"
     ".edge{stroke:#777;fill:none}.tip{fill:#777}"
 )
+
+
+def _mermaid(text: str) -> str:
+    """Text in a Mermaid label, where HTML is read and entities begin with #."""
+    return escape(text).replace("&", "#")
 
 
 def _incoming(graph: Graph) -> dict[str, list[Edge]]:

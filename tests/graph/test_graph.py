@@ -104,8 +104,14 @@ def test_drawings_show_every_node_and_shape():
 
 
 def test_drawings_escape_names():
-    graph = attrs.evolve(build_graph(stage_plan()), name='<b>&"')
-    ET.fromstring(as_svg(graph))
+    hostile = '<b>&"'
+    graph = build_graph(stage_plan())
+    node = attrs.evolve(graph.nodes[0], label=hostile)
+    graph = attrs.evolve(graph, name=hostile, nodes=(node, *graph.nodes[1:]))
+    root = ET.fromstring(as_svg(graph))
+    assert root[0].text == f"Training graph of stage {hostile}"
+    assert hostile in [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "#lt;b#gt;#amp;#quot;" in as_mermaid(graph)
 
 
 def test_diff_names_keys_and_values():
