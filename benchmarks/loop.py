@@ -110,5 +110,5 @@ class _Large:
         }
         return {"train": ArraySource(arrays, random.integers(0, 10, 16), np.arange(16))}
 
-    def augmentations(self, modality):
+    def augmentations(self, modality, role):
         return ()

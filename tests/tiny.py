@@ -69,8 +69,9 @@ class TinyData(Dataset):
     def fingerprint(self):
         return f"tiny-{self.samples}-{self.overlap}"
 
-    def augmentations(self, modality):
-        return (RandomShift(stream="together", pixels=self.shift),) if self.shift else ()
+    def augmentations(self, modality, role):
+        training = role == "train"
+        return (RandomShift(stream="together", pixels=self.shift),) if self.shift and training else ()
 
 
 @attrs.frozen(kw_only=True)

@@ -67,7 +67,7 @@ class _Reader:
 class Loader:
     """All batches of one split, epoch by epoch.
 
-    `augmentations` {modality: transforms} apply only to batches asked for with an epoch.
+    `augmentations` {modality: transforms} are those of the split's role; batches in order draw as in epoch 0.
     """
 
     def __init__(
@@ -97,9 +97,9 @@ class Loader:
         return math.ceil(len(self.source) / self.batch_size)
 
     def ordered(self) -> Iterator[Batch]:
-        """The whole split in its own order, as it is."""
+        """The whole split in its own order."""
         for indices, raw in self._read(np.arange(len(self.source)), 0):
-            yield self._batch(indices, raw, epoch=None)
+            yield self._batch(indices, raw, epoch=0)
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of `epoch`, from batch `start` on, shuffled and augmented."""
@@ -122,13 +122,12 @@ class Loader:
             generator=torch.Generator(),  # its own, so that iterating draws nothing from the run's
         )
 
-    def _batch(self, indices: np.ndarray, raw: Mapping[str, np.ndarray], epoch: int | None) -> Batch:
+    def _batch(self, indices: np.ndarray, raw: Mapping[str, np.ndarray], epoch: int) -> Batch:
         inputs = {}
         for m, array in raw.items():
             x = self._move(torch.from_numpy(array))
-            if epoch is not None:
-                for augment in self._augment.get(m, ()):
-                    x = augment(x, self._seed, epoch, indices)
+            for augment in self._augment.get(m, ()):
+                x = augment(x, self._seed, epoch, indices)
             inputs[m] = self._normalize[m](x)
         positions = torch.from_numpy(indices)
         return Batch(inputs, self._move(self._targets[positions]), self._move(positions))

@@ -18,15 +18,9 @@ from typing import Any
 import numpy as np
 
 from mmspec.errors import DataError, Problem
-from mmspec.plugins.api import ArraySource, Dataset, Source
+from mmspec.plugins.api import ArraySource, Dataset, Source, cache_folder
 
 _CHUNK = 256
-
-
-def default_cache() -> Path:
-    """Where packs lie: `$MMSPEC_CACHE`, else the user's cache folder."""
-    base = os.environ.get("MMSPEC_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache"), "mmspec")
-    return Path(base).expanduser() / "packed"
 
 
 def open_packed(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> dict[str, Source]:
@@ -56,7 +50,7 @@ def pack(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None)
 
 def find_packs(dataset: Dataset, modalities: Sequence[str], cache: Path | None = None) -> dict[str, Path]:
     """Where the packs of these modalities lie, or would; {modality: folder}."""
-    base, fingerprint = cache or default_cache(), dataset.fingerprint()
+    base, fingerprint = cache or cache_folder("packed"), dataset.fingerprint()
     return {m: base / hashlib.sha256(f"{fingerprint}/{m}".encode()).hexdigest()[:32] for m in modalities}
 
 

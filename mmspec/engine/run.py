@@ -68,6 +68,8 @@ def _run_stage(
         torch.use_deterministic_algorithms(True, warn_only=True)
     trainer = Trainer(stage, seed)
     recorder.graph(trainer.graph)
+    for remark in trainer.remarks:
+        recorder.say(f"{stage.name}: {remark}")
     if stage.spec.init_from is not None:
         _initialise(trainer, stage.spec.init_from, checkpoints, recorder)
     store = CheckpointStore(checkpoints / stage.name, recorder.say)

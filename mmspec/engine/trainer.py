@@ -25,7 +25,7 @@ from mmspec.engine.groups import named_parameters, parameter_groups
 from mmspec.engine.placement import autocast, place_for, put
 from mmspec.graph.graph import Graph, graph_from_shapes
 from mmspec.graph.keyed import keyed_random
-from mmspec.graph.network import FusedNetwork, build_network, infer_shapes
+from mmspec.graph.network import FusedNetwork, build_network, infer_shapes, initialise
 from mmspec.plugins.api import Metric, Source
 from mmspec.plugins.plan import StagePlan
 from mmspec.plugins.working import (
@@ -73,6 +73,7 @@ class Trainer:
         self.graph: Graph = graph_from_shapes(plan, shapes)
         self.place: Placement = place_for(train)
         self.network: FusedNetwork = build_network(plan, shapes, seed)
+        self.remarks = initialise(plan, self.network)
         put(self.network, self.place)
         with keyed_random(seed, "balancing"):
             self.strategy = put(plan.balancing.build(self.network, seed), self.place)
@@ -212,14 +213,15 @@ class Trainer:
 
     def _loader(self, split: str, source: Source) -> Loader:
         train, dataset = self.plan.spec.train, self.plan.dataset
-        training = self.plan.splits[split] == "train"
+        role = self.plan.splits[split]
+        training = role == "train"
         return Loader(
             source,
             {m: dataset.describe().modalities[m] for m in self.plan.backbones},
             self.place,
             batch_size=train.batch_size if training else train.eval_batch_size or train.batch_size,
             seed=self.seed,
-            augmentations={m: dataset.augmentations(m) for m in self.plan.backbones} if training else None,
+            augmentations={m: dataset.augmentations(m, role) for m in self.plan.backbones},
             workers=train.workers if training else 0,
         )
 

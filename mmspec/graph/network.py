@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from mmspec.errors import GraphError
 from mmspec.graph.keyed import keyed_random
+from mmspec.plugins.api import Cut
 from mmspec.plugins.plan import StagePlan
 from mmspec.plugins.working import FusionOutput, FusionUnit, GatedFusionUnit, NetworkOutput
 
@@ -187,6 +188,16 @@ def build_network(plan: StagePlan, shapes: Shapes, seed: int) -> FusedNetwork:
         with keyed_random(seed, f"fusion.{place.name}"):
             units[place.name] = plan.fusion.build(shapes.at(place))
     return FusedNetwork(branches, units, shapes.places, classes=classes, feature_sizes=shapes.features)
+
+
+def initialise(plan: StagePlan, network: FusedNetwork) -> tuple[str, ...]:
+    """Give the branches the weights that their backbones' options name; what there is to say of them."""
+    remarks: list[str] = []
+    for m, backbone in plan.backbones.items():
+        branch: Branch = network.branches[m]  # type: ignore[assignment]
+        cut = Cut(dict(branch.stages.items()), branch.pool)
+        remarks += [f"modality {m}: {remark}" for remark in backbone.initialise(cut)]
+    return tuple(remarks)
 
 
 def _places(plan: StagePlan, stages: Mapping[str, Mapping[str, object]]) -> tuple[UnitSpec, ...]:

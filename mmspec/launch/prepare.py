@@ -12,7 +12,8 @@ import attrs
 
 from mmspec.errors import DataError, MmspecError, Problem, RecordError
 from mmspec.launch.child import cores
-from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.plugins.api import Plugin
+from mmspec.plugins.plan import RunPlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
 from mmspec.records.read import status_of
@@ -63,12 +64,13 @@ def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
     """
     from mmspec.graph.identity import identify
 
-    fingerprints: dict[str, str] = {}
+    plans = tuple(plans)
+    check_machine(plans)
+    fingerprints: dict[str, str | None] = {}
     existing: dict[str, list[RunRecord]] = {}
     prepared = []
     for plan in plans:
-        data = {stage.name: _fingerprint(stage, fingerprints) for stage in plan.stages}
-        identity = identify(plan, data)
+        identity = identify(plan, _fingerprints(plan, fingerprints))
         folder = runs / plan.experiment
         if plan.experiment not in existing:
             existing[plan.experiment] = list(find_runs(folder).runs)
@@ -162,14 +164,35 @@ def _is_older(run: RunRecord, identity: Identity) -> bool:
     return run.status == "finished" and same_spec and run.id != identity.id
 
 
-def _fingerprint(stage: StagePlan, known: dict[str, str]) -> str:
-    """The fingerprint of a stage's data, found once for equal datasets."""
-    key = json.dumps(stage.resolved["dataset"], sort_keys=True, default=str)
-    if key not in known:
-        if problems := stage.dataset.check():
-            raise DataError(problems)
-        known[key] = stage.dataset.fingerprint()
-    return known[key]
+def check_machine(plans: Iterable[RunPlan]) -> None:
+    """Ask every plugin whether this machine has what it needs; equal plugins once.
+
+    Raises:
+        DataError: all that is missing or damaged.
+    """
+    plugins = {_key(p): p for plan in plans for stage in plan.stages for p in stage.plugins.values()}
+    if problems := [problem for plugin in plugins.values() for problem in plugin.check()]:
+        raise DataError(problems)
+
+
+def _fingerprints(plan: RunPlan, known: dict[str, str | None]) -> dict[str, str]:
+    """Hashes of what a run's plugins read, each found once: that of a stage's dataset under the stage's name,
+    others under their place, such as "train.modalities.rgb.backbone".
+    """
+    found: dict[str, str] = {}
+    for stage in plan.stages:
+        for place, plugin in stage.plugins.items():
+            key = _key(plugin)
+            if key not in known:
+                known[key] = plugin.fingerprint()
+            if (fingerprint := known[key]) is not None:
+                found[stage.name if place == "dataset" else f"{stage.name}.{place}"] = fingerprint
+    return found
+
+
+def _key(plugin: Plugin) -> str:
+    """Equal plugins have equal keys; some cannot be hashed."""
+    return f"{type(plugin).__module__}.{plugin!r}"
 
 
 def _sources(document: Document, overrides: Sequence[str]) -> dict[str, str]:

@@ -23,12 +23,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import attrs
 import numpy as np
 
 from mmspec.errors import DataError, GraphError, Problem
+from mmspec.plugins.files import cache_folder, hash_files
 from mmspec.plugins.options import at_least, between, one_of, option
 from mmspec.plugins.recorded import RecordedRow, RecordedRun
 
@@ -66,8 +67,8 @@ __all__ = [
     "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
     "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomShift", "RecordedRow",
     "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy", "StreamingMetric",
-    "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between", "load_torchvision", "one_of",
-    "option",
+    "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between", "cache_folder", "hash_files",
+    "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 
@@ -150,6 +151,18 @@ class Plugin(ABC):
         del outline
         return ()
 
+    def check(self) -> Sequence[Problem]:
+        """What it needs and does not find on this machine, and where to get it; asked before a run, so quick."""
+        return ()
+
+    def fingerprint(self) -> str | None:
+        """A hash of what it reads from files, the same wherever they lie; None if it reads nothing."""
+        return None
+
+    def smoke(self) -> Self:
+        """The same plugin at the size of a smoke run: quick on any machine, without files of its own."""
+        return self
+
 
 # ---------------------------------------------------------------- dataset
 
@@ -169,7 +182,10 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
-        """The raw samples of one modality at `indices`: (len(indices), *shape), in the modality's dtype."""
+        """The raw samples of one modality at `indices`: (len(indices), *raw), in the modality's dtype.
+
+        `raw` is the modality's shape, or what the dataset's augmentations make that shape of.
+        """
 
 
 @attrs.define(eq=False)
@@ -208,10 +224,6 @@ class Dataset(Plugin):
     def fingerprint(self) -> str:
         """A hash that changes whenever a sample, target or split could have changed."""
 
-    def check(self) -> Sequence[Problem]:
-        """What is missing or damaged on disk, and where to get it. Cheap; empty when all is there."""
-        return ()
-
     def write_sample(self, root: Path) -> Dataset:
         """Write a small stand-in in the official format under `root`; return the plugin that reads it.
 
@@ -220,9 +232,13 @@ class Dataset(Plugin):
         del root
         return self
 
-    def augmentations(self, modality: str) -> Sequence[Augmentation]:
-        """What is done to training batches of this modality, in order, on the device."""
-        del modality
+    def augmentations(self, modality: str, role: Role) -> Sequence[Augmentation]:
+        """What is done to raw batches of this modality in splits of this role, in order, on the device.
+
+        Sources may hold more than the network sees (all frames, uncropped); what comes out of the last
+        transform has the shape that `describe` names. Nothing should be random but in training.
+        """
+        del modality, role
         return ()
 
 
@@ -252,6 +268,16 @@ class Backbone(Plugin):
 
         Sizes inside are not declared: the pass on the meta device finds them.
         """
+
+    def initialise(self, cut: Cut) -> Sequence[str]:
+        """Fill a network that `build` made with the weights that the options name; remarks for the run's log.
+
+        Raises:
+            DataError: the weights cannot be read.
+            GraphError: they are of another network.
+        """
+        del cut
+        return ()
 
 
 class Fusion(Plugin):

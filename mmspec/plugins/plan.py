@@ -16,6 +16,7 @@ from mmspec.plugins.api import (
     Metric,
     Objective,
     Optimizer,
+    Plugin,
     Role,
     Schedule,
     Tracker,
@@ -55,6 +56,17 @@ class StagePlan:
     optimizer: Optimizer
     schedule: Schedule
     metrics: Mapping[str, Metric]
+
+    @property
+    def plugins(self) -> dict[str, Plugin]:
+        """All plugins by their place in the spec, such as `dataset` or `modalities.rgb.backbone`."""
+        one = {
+            key: getattr(self, key) for key in ("dataset", "balancing", "objective", "optimizer", "schedule")
+        }
+        fusion = {} if self.fusion is None else {"fusion": self.fusion}
+        backbones = {f"modalities.{m}.backbone": backbone for m, backbone in self.backbones.items()}
+        metrics = {f"evaluate.metrics.{name}": metric for name, metric in self.metrics.items()}
+        return {**one, **fusion, **backbones, **metrics}
 
 
 @attrs.frozen(kw_only=True)

@@ -195,7 +195,7 @@ def _rows(source: Source, modality: str) -> np.ndarray:
 
 def _augments(sample: Dataset, train: Source, modality: str) -> None:
     """A transform depends on (seed, epoch, sample), not on the batch it is done in."""
-    steps = works(f"augmentations({modality!r})", sample.augmentations, modality)
+    steps = works(f"augmentations({modality!r}, 'train')", sample.augmentations, modality, "train")
     samples = np.arange(min(len(train), 6))
     batch = torch.from_numpy(np.ascontiguousarray(train.read(modality, samples)))
     for step in steps:

@@ -96,10 +96,10 @@ class ColoredDataset(Dataset):
                 digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 
-    def augmentations(self, modality: str) -> Sequence[Augmentation]:
-        """A random shift, the same for both modalities; black comes in at the edge."""
+    def augmentations(self, modality: str, role: Role) -> Sequence[Augmentation]:
+        """In training a random shift, the same for both modalities; black comes in at the edge."""
         del modality
-        if not self.shift:
+        if not self.shift or role != "train":
             return ()
         from mmspec.plugins.api import RandomShift
 

@@ -150,8 +150,8 @@ def test_sources_can_be_sent_to_other_processes(digits):
 
 
 def test_shift_moves_both_modalities_together():
-    assert ColoredDigits().augmentations("grey") == ()
-    moves = {m: ColoredDigits(shift=3).augmentations(m)[0] for m in BOTH}
+    assert ColoredDigits().augmentations("grey", "train") == ()
+    moves = {m: ColoredDigits(shift=3).augmentations(m, "train")[0] for m in BOTH}
     grey = torch.randint(0, 255, (6, 1, 28, 28), dtype=torch.uint8)
     color = grey.expand(6, 3, 28, 28)
     samples = np.arange(6)

@@ -189,7 +189,7 @@ class SilentlyEmpty(FileSizes):
 class FirstOfBatch(Good):
     """An augmentation that adds the first sample of the batch to all."""
 
-    def augmentations(self, modality):
+    def augmentations(self, modality, role):
         from mmspec.plugins.api import Augmentation
 
         @attrs.frozen(kw_only=True)
