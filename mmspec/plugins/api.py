@@ -152,7 +152,7 @@ class Plugin(ABC):
         return ()
 
     def check(self) -> Sequence[Problem]:
-        """What it needs and does not find on this machine, and where to get it; asked before a run, so quick."""
+        """What it needs and does not find on this machine, and where to get it; quick."""
         return ()
 
     def fingerprint(self) -> str | None:
