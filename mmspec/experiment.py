@@ -13,6 +13,8 @@ from mmspec.errors import Problem, RunError, SpecError
 from mmspec.launch.local import INTERRUPTED
 from mmspec.launch.prepare import (
     Event,
+    MissingDataError,
+    PreparedRun,
     check_graphs,
     default_jobs,
     launch,
@@ -20,6 +22,7 @@ from mmspec.launch.prepare import (
     prepare,
     run_label,
 )
+from mmspec.launch.smoke import first_seed, smoke_plans
 from mmspec.plugins.api import Source
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.plugins.registry import Registry
@@ -37,19 +40,27 @@ def load(
     path: str | Path,
     *,
     set: Sequence[str] = (),  # noqa: A002 - as on the command line
+    smoke: bool = False,
     registry: Registry | None = None,
 ) -> Experiment:
     """The experiment of a spec, with overrides `key=value` as `--set` takes them.
+
+    `smoke` makes its runs smoke runs: on stand-ins for the data, which are written to the cache, with short
+    training and one seed, to try the whole path. Their numbers mean nothing, and no report takes them.
 
     `registry` adds plugins of your own to the installed ones, for runs that are built and driven here:
     `default_registry().with_plugins({("balancing", "mine"): Mine})`.
 
     Raises:
         SpecError: all mistakes of the spec.
+        DataError: a stand-in cannot be written.
     """
     document = read_document(path, set)
     plans = resolve(document, registry)
-    return Experiment(document, tuple(Run(plan, document, tuple(set)) for plan in plans), tuple(set))
+    if smoke:
+        plans = smoke_plans(first_seed(plans), registry)
+    runs = tuple(Run(plan, document, tuple(set), smoke) for plan in plans)
+    return Experiment(document, runs, tuple(set))
 
 
 @attrs.frozen(eq=False)
@@ -59,6 +70,7 @@ class Run:
     plan: RunPlan
     document: Document = attrs.field(repr=False)
     overrides: tuple[str, ...] = ()
+    smoke: bool = False
 
     @property
     def label(self) -> str:
@@ -138,7 +150,7 @@ class Experiment:
 
 
 def _run(chosen: Sequence[Run], folder: Path, *, jobs: int) -> tuple[RunRecord, ...]:
-    prepared = prepare((run.plan for run in chosen), folder)
+    prepared = _prepared(chosen, folder)
     todo = make_ready(prepared, chosen[0].document, chosen[0].overrides)
     statuses = launch(todo, jobs=jobs, changed=_silent)
     if INTERRUPTED in statuses.values():
@@ -147,6 +159,14 @@ def _run(chosen: Sequence[Run], folder: Path, *, jobs: int) -> tuple[RunRecord, 
     if failed := [record for record in records if record.status != "finished"]:
         raise RunError([_why(record) for record in failed])
     return records
+
+
+def _prepared(chosen: Sequence[Run], folder: Path) -> tuple[PreparedRun, ...]:
+    try:
+        return prepare((run.plan for run in chosen), folder, smoke=chosen[0].smoke)
+    except MissingDataError as error:
+        error.add_note("Without these data: mmspec.load(…, smoke=True) tries the whole path on a stand-in.")
+        raise
 
 
 def _why(record: RunRecord) -> Problem:

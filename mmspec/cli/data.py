@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 
 from mmspec.cli.help import Group
-from mmspec.cli.options import load_experiment, set_option, spec_argument
+from mmspec.cli.options import load_experiment, offering_smoke, set_option, spec_argument
 from mmspec.errors import DataError
+from mmspec.launch.prepare import MissingDataError
 from mmspec.plugins.plan import StagePlan
 
 
@@ -30,9 +31,9 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
     from mmspec.data.packing import find_packs, verify
 
     used = _data_of(spec, overrides)
-    problems = [problem for stage, _ in used for problem in stage.dataset.check()]
-    if problems:
-        raise DataError(problems)
+    with offering_smoke(spec):
+        if problems := [problem for stage, _ in used for problem in stage.dataset.check()]:
+            raise MissingDataError(problems)
     packs = [find_packs(stage.dataset, modalities) for stage, modalities in used]
     there = [{m: folder for m, folder in found.items() if folder.exists()} for found in packs]
     problems = [problem for found in there for folder in found.values() for problem in verify(folder)]

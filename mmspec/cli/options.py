@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from click.shell_completion import CompletionItem
 
 from mmspec.cli.terminal import warn
 from mmspec.errors import SpecError
+from mmspec.launch.prepare import MissingDataError
 from mmspec.plugins.plan import RunPlan
 from mmspec.plugins.registry import PluginWarning, Registry, default_registry
 from mmspec.plugins.resolve import resolve
@@ -86,6 +88,18 @@ def load_experiment(spec: Path, overrides: Sequence[str] = ()) -> Experiment:
     """
     document = read_document(spec, overrides)
     return Experiment(document, resolve(document, open_registry()))
+
+
+@contextmanager
+def offering_smoke(spec: Path) -> Iterator[None]:
+    """Where data of a dataset are missing, say that there is a way without them."""
+    try:
+        yield
+    except MissingDataError as error:
+        error.add_note(
+            f"Without these data: `mmspec run {spec} --smoke` tries the whole path on a small stand-in."
+        )
+        raise
 
 
 def choose(

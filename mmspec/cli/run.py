@@ -14,6 +14,7 @@ from mmspec.cli.metric import main_metric
 from mmspec.cli.options import (
     choose,
     load_experiment,
+    offering_smoke,
     runs_option,
     seed_option,
     set_option,
@@ -25,11 +26,13 @@ from mmspec.cli.terminal import print_table, table
 from mmspec.launch.local import INTERRUPTED
 from mmspec.launch.mirror import notices_of
 from mmspec.launch.prepare import PreparedRun, default_jobs, launch, make_ready, prepare
+from mmspec.launch.smoke import first_seed, in_words, smoke_plans
 from mmspec.records import load_run
 
 EXAMPLE = """\
 mmspec run specs/colored_digits.toml
 mmspec run specs/colored_digits.toml --variant guided --seed 0 --set train.epochs=2
+mmspec run specs/colored_mnist.toml --smoke
 """
 
 
@@ -46,6 +49,11 @@ mmspec run specs/colored_digits.toml --variant guided --seed 0 --set train.epoch
 @runs_option
 @seed_option
 @variant_option
+@click.option(
+    "--smoke",
+    is_flag=True,
+    help="Try the whole path in little: on a stand-in for the data, with short training and one seed.",
+)
 @click.option("--dry-run", is_flag=True, help="List the runs and their state, and stop.")
 def command(
     *,
@@ -55,6 +63,7 @@ def command(
     runs: Path,
     seeds: tuple[int, ...],
     variants: tuple[str, ...],
+    smoke: bool,
     dry_run: bool,
 ) -> int:
     """Run an experiment: every variant, sweep point and seed of SPEC.
@@ -64,7 +73,11 @@ def command(
     """
     experiment = load_experiment(spec, overrides)
     plans = choose(experiment.plans, seeds, variants)
-    prepared = prepare(plans, runs)
+    if smoke:
+        plans = smoke_plans(plans if seeds else first_seed(plans))
+        click.echo(f"smoke run: {in_words(plans)}; its numbers mean nothing")
+    with offering_smoke(spec):
+        prepared = prepare(plans, runs, smoke=smoke)
     _say_stale(prepared)
     if dry_run:
         _list(prepared)
@@ -76,7 +89,7 @@ def command(
         statuses = launch(todo, jobs=jobs or default_jobs(plans), changed=shown.changed)
     _summarise(prepared)
     _say_notices(todo)
-    _hint(experiment.name, statuses)
+    _hint(_next(spec, experiment.name, smoke=smoke), statuses)
     return _exit_code(statuses)
 
 
@@ -120,7 +133,18 @@ def _say_notices(runs: Sequence[PreparedRun]) -> None:
             click.echo(f"({len(files) - 1} more runs say the like; their log.txt has it)")
 
 
-def _hint(name: str, statuses: Mapping[str, int]) -> None:
+def _next(spec: Path, name: str, *, smoke: bool) -> str:
+    """What to do when all has run."""
+    if smoke:
+        return (
+            "These are numbers of a stand-in, which no report takes. For real ones: `mmspec data check"
+            f" {spec}` says what data are needed, `mmspec run {spec}` runs on them."
+        )
+    report = Path("reports") / f"{name}.toml"
+    return f"next: mmspec report {report}" if report.exists() else ""
+
+
+def _hint(following: str, statuses: Mapping[str, int]) -> None:
     count = Counter(statuses.values())
     if failed := sum(count.values()) - count[0] - count[INTERRUPTED]:
         click.secho(
@@ -128,8 +152,8 @@ def _hint(name: str, statuses: Mapping[str, int]) -> None:
         )
     elif count[INTERRUPTED]:
         click.secho("interrupted; the same command goes on from here", fg="yellow", err=True)
-    elif (report := Path("reports") / f"{name}.toml").exists():
-        click.echo(f"\nnext: mmspec report {report}")
+    elif following:
+        click.echo("\n" + following)
 
 
 def _exit_code(statuses: Mapping[str, int]) -> int:

@@ -29,6 +29,8 @@ def show_error(error: Exception) -> int:
         return _show_own_error(error)
     if isinstance(error, MmspecError):
         show_problems(error.problems)
+        for remark in getattr(error, "__notes__", ()):
+            _say("\n" + remark)
         return error.exit_code
     return 1
 

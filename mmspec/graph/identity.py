@@ -25,9 +25,16 @@ ENGINE = ("mmspec.graph", "mmspec.data", "mmspec.engine", "mmspec.plugins.augmen
 IRRELEVANT = frozenset({"workers", "log_every", "checkpoint_every", "packed"})
 
 
+#: What the names of smoke runs and of their experiments begin with.
+SMOKE = "smoke-"
+
+
 @attrs.frozen
 class Identity:
-    """A run's identity: `id` names its folder; `code` and `data` say with what it was made."""
+    """A run's identity: `id` names its folder; `code` and `data` say with what it was made.
+
+    `smoke`: it ran on stand-ins, and its numbers mean nothing.
+    """
 
     id: str
     spec_hash: str
@@ -45,7 +52,8 @@ def identify(plan: RunPlan, data: Mapping[str, str], *, smoke: bool = False) -> 
     spec_hash = _hash([plan.seed, [_relevant(stage.resolved) for stage in plan.stages]])
     code = _code(plan)
     whole = _hash([spec_hash, {k: [v["version"], v["source_hash"]] for k, v in code.items()}, data, smoke])
-    return Identity(f"{label_slug(plan)}-s{plan.seed}-{whole[:8]}", spec_hash, code, dict(data), smoke)
+    name = SMOKE + label_slug(plan).removeprefix(SMOKE) if smoke else label_slug(plan)
+    return Identity(f"{name}-s{plan.seed}-{whole[:8]}", spec_hash, code, dict(data), smoke)
 
 
 def label_slug(plan: RunPlan) -> str:

@@ -12,7 +12,7 @@ import attrs
 
 from mmspec.errors import DataError, MmspecError, Problem, RecordError
 from mmspec.launch.child import cores
-from mmspec.plugins.api import Plugin
+from mmspec.plugins.api import Dataset, Plugin
 from mmspec.plugins.plan import RunPlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 State = Literal[Status, "new"]
 Event = Literal["started", "retried", "finished", "failed", "interrupted"]
+
+
+class MissingDataError(DataError):
+    """Data of a dataset are missing or damaged on this machine; a smoke run would do without them."""
 
 
 @attrs.frozen
@@ -56,8 +60,10 @@ def run_label(plan: RunPlan) -> str:
     return f"{labels}, seed {plan.seed}"
 
 
-def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
+def prepare(plans: Iterable[RunPlan], runs: Path, *, smoke: bool = False) -> tuple[PreparedRun, ...]:
     """Say for each plan which run it is, and whether it is there already. Reads data, to fingerprint them.
+
+    `smoke`: the plans are those of smoke runs.
 
     Raises:
         DataError: data are missing or damaged.
@@ -70,7 +76,7 @@ def prepare(plans: Iterable[RunPlan], runs: Path) -> tuple[PreparedRun, ...]:
     existing: dict[str, list[RunRecord]] = {}
     prepared = []
     for plan in plans:
-        identity = identify(plan, _fingerprints(plan, fingerprints))
+        identity = identify(plan, _fingerprints(plan, fingerprints), smoke=smoke)
         folder = runs / plan.experiment
         if plan.experiment not in existing:
             existing[plan.experiment] = list(find_runs(folder).runs)
@@ -160,7 +166,7 @@ def launch(
 
 def _is_older(run: RunRecord, identity: Identity) -> bool:
     """Whether a finished run has this spec, but another identity."""
-    same_spec = run.identity["spec_hash"] == identity.spec_hash
+    same_spec = run.identity["spec_hash"] == identity.spec_hash and run.is_smoke == identity.smoke
     return run.status == "finished" and same_spec and run.id != identity.id
 
 
@@ -168,11 +174,15 @@ def check_machine(plans: Iterable[RunPlan]) -> None:
     """Ask every plugin whether this machine has what it needs; equal plugins once.
 
     Raises:
-        DataError: all that is missing or damaged.
+        MissingDataError: all that is missing or damaged, that of a dataset included.
+        DataError: all that is missing or damaged, but no dataset's.
     """
     plugins = {_key(p): p for plan in plans for stage in plan.stages for p in stage.plugins.values()}
-    if problems := [problem for plugin in plugins.values() for problem in plugin.check()]:
-        raise DataError(problems)
+    found = [(plugin, problem) for plugin in plugins.values() for problem in plugin.check()]
+    if found:
+        of_data = any(isinstance(plugin, Dataset) for plugin, _ in found)
+        error = MissingDataError if of_data else DataError
+        raise error(dict.fromkeys(problem for _, problem in found))
 
 
 def _fingerprints(plan: RunPlan, known: dict[str, str | None]) -> dict[str, str]:

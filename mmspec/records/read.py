@@ -34,6 +34,11 @@ class RunRecord:
         return str(self.identity["id"])
 
     @property
+    def is_smoke(self) -> bool:
+        """Whether it is a smoke run, on stand-ins: its numbers mean nothing."""
+        return bool(self.identity.get("smoke"))
+
+    @property
     def experiment(self) -> str:
         """The name of the spec."""
         return str(self.spec["name"])

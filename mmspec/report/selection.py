@@ -94,7 +94,7 @@ def select(runs: Iterable[RunRecord]) -> Selection:
 
 
 def _refused(run: RunRecord) -> Reason | None:
-    if run.identity.get("smoke"):
+    if run.is_smoke:
         return "smoke"
     if run.status == "finished":
         return None
