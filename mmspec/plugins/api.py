@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import attrs
 import numpy as np
 
-from mmspec.errors import DataError, GraphError, Problem
+from mmspec.errors import DataError, GraphError, Location, Problem
 from mmspec.plugins.files import cache_folder, hash_files
 from mmspec.plugins.options import at_least, between, one_of, option
 from mmspec.plugins.recorded import RecordedRow, RecordedRun
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mmspec.plugins.working import (
         Augmentation,
         Batch,
+        CenterCrop,
         Decision,
         EpochSchedule,
         Evaluation,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         MultiModalNetwork,
         NetworkOutput,
         ObjectiveTerms,
+        RandomCrop,
         RandomShift,
         SplitMetric,
         Step,
@@ -61,14 +63,14 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch", "Cut", "DataError", "DataInfo",
-    "Dataset", "Decision", "EpochSchedule", "Evaluation", "Figure", "Fusion", "FusionOutput",
-    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Launcher", "Looks",
-    "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
-    "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomShift", "RecordedRow",
-    "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy", "StreamingMetric",
-    "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between", "cache_folder", "hash_files",
-    "load_torchvision", "one_of", "option",
+    "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch", "CenterCrop", "Cut", "DataError",
+    "DataInfo", "Dataset", "Decision", "EpochSchedule", "Evaluation", "Figure", "Fusion", "FusionOutput",
+    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Launcher", "Location",
+    "Looks", "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
+    "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomCrop", "RandomShift",
+    "RecordedRow", "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy",
+    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between",
+    "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 

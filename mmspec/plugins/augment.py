@@ -7,6 +7,7 @@ read it or in which batch. Modalities that name the same stream are transformed 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from zlib import crc32
 
 import attrs
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from mmspec.errors import DataError
 
 _GOLDEN = 0x9E3779B97F4A7C15
 
@@ -83,3 +86,55 @@ class RandomShift(Augmentation):
     def _starts(self, axis: str, seed: int, epoch: int, samples: np.ndarray, device: torch.device) -> Tensor:
         uniform = keyed_uniform(seed, epoch, samples, f"{self.stream}/{axis}")
         return torch.from_numpy((uniform * (2 * self.pixels + 1)).astype(np.int64)).to(device)[:, None]
+
+
+@attrs.frozen(kw_only=True)
+class RandomCrop(Augmentation):
+    """Cut a piece of size `shape`, (T, H, W) or (H, W), out of the last axes of each sample, anywhere in it.
+
+    Along an axis that has this size already nothing is drawn.
+    """
+
+    shape: tuple[int, ...]
+
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """Each sample cut by its own draw: one copy of the pieces, none where there is nothing to cut."""
+        room = _room(batch, self.shape)
+        if not any(room):
+            return batch
+        starts = [self._starts(axis, n, seed, epoch, samples) for axis, n in enumerate(room, -len(room))]
+        cut = batch.new_empty((*batch.shape[: -len(room)], *self.shape))
+        for piece, sample, *start in zip(cut, batch, *starts, strict=True):
+            piece.copy_(_cut(sample, start, self.shape))
+        return cut
+
+    def _starts(self, axis: int, room: int, seed: int, epoch: int, samples: np.ndarray) -> list[int]:
+        uniform = keyed_uniform(seed, epoch, samples, f"{self.stream}/crop{axis}")
+        return [int(start) for start in uniform * (room + 1)]
+
+
+@attrs.frozen(kw_only=True)
+class CenterCrop(Augmentation):
+    """Cut a piece of size `shape`, (T, H, W) or (H, W), out of the middle of the last axes; draws nothing."""
+
+    shape: tuple[int, ...]
+    stream: str = "none"
+
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """A view of the batch."""
+        del seed, epoch, samples
+        return _cut(batch, [n // 2 for n in _room(batch, self.shape)], self.shape)
+
+
+def _room(batch: Tensor, shape: tuple[int, ...]) -> list[int]:
+    """By how much the last axes are longer than `shape`."""
+    room = [has - wanted for has, wanted in zip(batch.shape[-len(shape) :], shape, strict=True)]
+    if min(room) < 0:
+        raise DataError(f"samples of shape {tuple(batch.shape[1:])} are smaller than the crop, {shape}")
+    return room
+
+
+def _cut(x: Tensor, starts: Sequence[int], shape: tuple[int, ...]) -> Tensor:
+    for axis, (start, length) in enumerate(zip(starts, shape, strict=True), -len(shape)):
+        x = x.narrow(axis, start, length)
+    return x

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from mmspec.plugins._torchvision import load_torchvision
-from mmspec.plugins.augment import Augmentation, HorizontalFlip, RandomShift
+from mmspec.plugins.augment import Augmentation, CenterCrop, HorizontalFlip, RandomCrop, RandomShift
 
 __all__ = [
-    "Augmentation", "Batch", "Decision", "EpochSchedule", "Evaluation", "FusionOutput", "FusionUnit",
-    "GatedFusionUnit", "HorizontalFlip", "MultiModalNetwork", "NetworkOutput", "ObjectiveTerms",
-    "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric", "TrainingMetric",
+    "Augmentation", "Batch", "CenterCrop", "Decision", "EpochSchedule", "Evaluation", "FusionOutput",
+    "FusionUnit", "GatedFusionUnit", "HorizontalFlip", "MultiModalNetwork", "NetworkOutput", "ObjectiveTerms",
+    "RandomCrop", "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric", "TrainingMetric",
     "load_torchvision",
 ]  # fmt: skip
 
