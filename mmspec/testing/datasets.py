@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import get_args
 
@@ -160,20 +161,57 @@ def _fingerprint(plugin: Dataset, sample: Dataset, tmp_path: Path) -> None:
             )
     files = [path for path in (tmp_path / "sample").rglob("*") if path.is_file()]
     if files:
-        _notices_damage(sample, mark, max(files, key=lambda path: path.stat().st_size))
+        _notices_damage(sample, mark, files)
 
 
-def _notices_damage(sample: Dataset, mark: str, file: Path) -> None:
-    """Change one byte in the middle of the largest file: another fingerprint, or a DataError."""
-    content = file.read_bytes()
-    middle = len(content) // 2
-    file.write_bytes(content[:middle] + bytes([content[middle] ^ 0xFF]) + content[middle + 1 :])
+def _notices_damage(sample: Dataset, mark: str, files: Sequence[Path]) -> None:
+    """A changed byte in the largest file gives another fingerprint, unless that file is not read.
+
+    A view or a sensor that the options leave out is not. Changed bytes in all files must be noticed.
+    """
+    largest = max(files, key=lambda path: path.stat().st_size)
+    blind = f"fingerprint() does not notice a changed byte in {largest.name}"
+    with _damaged([largest]):
+        if _notices(sample, mark):
+            return
+        read = works(f"{blind}, and reading", _everything, sample)
+    claim(_same_arrays(read, _everything(sample)), blind)
+    with _damaged(files):
+        claim(_notices(sample, mark), blind)
+
+
+@contextmanager
+def _damaged(files: Iterable[Path]) -> Iterator[None]:
+    """Files with one byte changed in the middle of each."""
+    contents = {file: file.read_bytes() for file in files}
     try:
-        claim(sample.fingerprint() != mark, f"fingerprint() does not notice a changed byte in {file.name}")
-    except DataError:
-        pass
+        for file, content in contents.items():
+            middle = len(content) // 2
+            changed = bytes(byte ^ 0xFF for byte in content[middle : middle + 1])
+            file.write_bytes(content[:middle] + changed + content[middle + 1 :])
+        yield
     finally:
-        file.write_bytes(content)
+        for file, content in contents.items():
+            file.write_bytes(content)
+
+
+def _notices(sample: Dataset, mark: str) -> bool:
+    try:
+        return sample.fingerprint() != mark
+    except DataError:
+        return True
+
+
+def _everything(sample: Dataset) -> list[np.ndarray]:
+    """Targets and all samples of all splits and modalities."""
+    modalities = tuple(sample.describe().modalities)
+    sources = sorted(sample.open(modalities).items())
+    rows = [source.read(m, np.arange(len(source))) for _, source in sources for m in modalities]
+    return [np.asarray(source.targets) for _, source in sources] + rows
+
+
+def _same_arrays(some: Sequence[np.ndarray], others: Sequence[np.ndarray]) -> bool:
+    return len(some) == len(others) and all(map(np.array_equal, some, others))
 
 
 def _differ(one: Dataset, other: Dataset) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -175,6 +176,34 @@ class FileSizes(Good):
     @property
     def file(self):
         return self.root / "data"
+
+
+@attrs.frozen(kw_only=True)
+class TwoFiles(FileSizes):
+    """Has two files, reads and hashes the smaller."""
+
+    read: ClassVar = ("data",)
+
+    def write_sample(self, root):
+        root.mkdir()
+        (root / "data").write_bytes(bytes(24))
+        (root / "more").write_bytes(bytes(48))
+        return attrs.evolve(self, root=root)
+
+    def source(self, number, modalities):
+        whole = super().source(number, modalities)
+        added = sum(sum((self.root / name).read_bytes()) for name in self.read) % 2
+        return attrs.evolve(whole, targets=(whole.targets + added) % 2)
+
+    def fingerprint(self):
+        return f"{self.seed} {self.file.read_bytes().hex()}"
+
+
+@attrs.frozen(kw_only=True)
+class HalfFingerprint(TwoFiles):
+    """Reads two files, hashes one."""
+
+    read: ClassVar = ("data", "more")
 
 
 @attrs.frozen(kw_only=True)

@@ -29,6 +29,7 @@ def test_a_good_dataset_passes(tmp_path):
         ("RestlessFingerprint", "fingerprint() is not the same when asked twice"),
         ("BlindFingerprint", "option seed changes the samples, but not fingerprint()"),
         ("FileSizes", "fingerprint() does not notice a changed byte in data"),
+        ("HalfFingerprint", "fingerprint() does not notice a changed byte in more"),
         ("SilentlyEmpty", "open() says nothing of what check() finds missing"),
         ("FirstOfBatch", "AddFirst depends on the batch, not on the sample alone"),
     ],
@@ -40,6 +41,10 @@ def test_a_broken_promise_is_told(name, told, tmp_path):
         check_dataset(cls(**rooted), tmp_path)
 
     assert told in str(error.value)
+
+
+def test_a_file_that_is_not_read_need_not_be_hashed(tmp_path):
+    check_dataset(broken_data.TwoFiles(root=tmp_path / "absent"), tmp_path)
 
 
 def test_options_are_checked():
