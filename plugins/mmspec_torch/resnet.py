@@ -1,82 +1,62 @@
-"""torchvision's residual networks, cut in stages."""
+"""torchvision's residual networks for images and videos, cut in stages."""
 
 from __future__ import annotations
 
-import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from mmspec.plugins.api import Cut, DataError, GraphError, Problem, load_torchvision
+from mmspec.plugins.api import Cut, GraphError, load_torchvision
+
+LAYERS = ("layer1", "layer2", "layer3", "layer4")
 
 
-def resnet(name: str, shape: tuple[int, ...], weights: Path | None = None) -> Cut:
+def resnet(name: str, shape: tuple[int, ...]) -> Cut:
     """`name` of torchvision's models for images of `shape` (C, H, W), cut into stem and four layers.
 
     Raises:
-        GraphError: the samples are not images, or the weights are of another network.
-        DataError: the file of weights cannot be read.
+        GraphError: the samples are not images.
     """
     if len(shape) != 3:
         raise GraphError(f"{name} takes images (channels, height, width), not samples of shape {shape}")
     network = getattr(load_torchvision().models, name)(weights=None)
-    del network.fc  # mmspec puts a classifier of its own behind each branch
-    if shape[0] != 3:
-        network.conv1 = _first_convolution(shape[0])
-    if weights is not None:
-        _load(network, weights, name)
+    network.conv1 = _for_channels(network.conv1, shape[0])
     stem = OrderedDict((part, getattr(network, part)) for part in ("conv1", "bn1", "relu", "maxpool"))
-    stages = {"stem": nn.Sequential(stem)}
-    stages |= {layer: getattr(network, layer) for layer in ("layer1", "layer2", "layer3", "layer4")}
-    return Cut(stages, nn.Sequential(network.avgpool, nn.Flatten()))
+    return _cut(network, nn.Sequential(stem))
 
 
-def _first_convolution(channels: int) -> nn.Conv2d:
-    """The first convolution for another number of channels, initialised as in torchvision's networks."""
-    convolution = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
-    nn.init.kaiming_normal_(convolution.weight, mode="fan_out", nonlinearity="relu")
-    return convolution
+def video_resnet(name: str, shape: tuple[int, ...]) -> Cut:
+    """`name` of torchvision's video models for clips of `shape` (C, T, H, W), cut into stem and four layers.
+
+    Raises:
+        GraphError: the samples are not clips.
+    """
+    if len(shape) != 4:
+        raise GraphError(
+            f"{name} takes clips (channels, frames, height, width), not samples of shape {shape}"
+        )
+    network = getattr(load_torchvision().models.video, name)(weights=None)
+    network.stem[0] = _for_channels(network.stem[0], shape[0])
+    return _cut(network, network.stem)
 
 
-def _load(network: nn.Module, path: Path, name: str) -> None:
-    """Fill `network` from a file, which may hold a classifier `fc` beside; every other name must fit."""
-    expected = network.state_dict()
-    given = {key: value for key, value in _read(path).items() if not key.startswith("fc.")}
-    problems = [
-        *_named(f"{path} lacks", sorted(expected.keys() - given.keys())),
-        *_named(f"{path} has, but {name} does not,", sorted(given.keys() - expected.keys())),
-        *(
-            Problem(
-                f"{path}: {key} has shape {tuple(given[key].shape)}, {name} needs {tuple(value.shape)} here"
-            )
-            for key, value in expected.items()
-            if key in given and given[key].shape != value.shape
-        ),
-    ]
-    if problems:
-        raise GraphError(problems)
-    network.load_state_dict(given)
+def _cut(network: nn.Module, stem: nn.Module) -> Cut:
+    """The classifier is left out: mmspec puts one of its own behind each branch."""
+    stages = {"stem": stem} | {layer: network.get_submodule(layer) for layer in LAYERS}
+    return Cut(stages, nn.Sequential(network.get_submodule("avgpool"), nn.Flatten()))
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
-    """The state dict in a file; nothing but tensors and plain containers is unpickled."""
-    hint = "a state dict as torch.save writes it: {name of parameter: tensor}"
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of an unusual pickle protocol, which is read as well
-            found: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # noqa: BLE001 - a damaged file makes the reader raise anything
-        reason = str(error).partition("\n")[0] or type(error).__name__
-        raise DataError(f"{path} cannot be read as weights: {reason}", hint=hint) from None
-    if not isinstance(found, Mapping) or not all(isinstance(value, Tensor) for value in found.values()):
-        raise DataError(f"{path} holds no state dict", hint=hint)
-    return found
-
-
-def _named(what: str, names: list[str]) -> Iterable[Problem]:
-    if names:
-        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        yield Problem(f"{what} {', '.join(names[:5])}{more}")
+def _for_channels(convolution: nn.Conv2d | nn.Conv3d, channels: int) -> nn.Module:
+    """The first convolution for a number of channels, initialised as all of torchvision's."""
+    if channels == convolution.in_channels:
+        return convolution
+    fresh = type(convolution)(
+        channels,
+        convolution.out_channels,
+        convolution.kernel_size,  # type: ignore[arg-type]
+        convolution.stride,  # type: ignore[arg-type]
+        convolution.padding,  # type: ignore[arg-type]
+        bias=False,
+    )
+    nn.init.kaiming_normal_(fresh.weight, mode="fan_out", nonlinearity="relu")
+    return fresh

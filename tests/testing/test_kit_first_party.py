@@ -26,7 +26,9 @@ REQUIRED = {
 }
 #: Kinds whose plugins have to do with more than one run; their options are checked alone.
 OPTIONS_ONLY = {"launcher", "figure"}
-LARGE = {"resnet34", "resnet50"}
+LARGE = {"resnet34", "resnet50", "resnet101", "resnet152", "r3d_18", "mc3_18", "r2plus1d_18"}
+#: Samples (C, *space) of backbones that do not take images.
+CLIPS = dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18", "i3d"), (3, 9, 17, 32))
 
 
 def first_party(*kinds: str) -> list:
@@ -54,7 +56,8 @@ def make(kind: str, name: str, tmp_path: Path):
 def test_it_conforms(kind, name, tmp_path):
     plugin = make(kind, name, tmp_path)
     check = getattr(testing, f"check_{kind}")
-    check(*([plugin, tmp_path] if kind == "dataset" else [plugin]))
+    rest = [tmp_path] if kind == "dataset" else [CLIPS[name]] if name in CLIPS else []
+    check(plugin, *rest)
 
 
 @pytest.mark.parametrize(("kind", "name"), first_party("fusion"))

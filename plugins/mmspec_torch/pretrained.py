@@ -1,0 +1,117 @@
+"""Backbones that may start from published weights: what their plugins share, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import attrs
+
+from mmspec.plugins.api import Backbone, Cut, DataError, Mistake, Outline, Problem, hash_files, option
+from mmspec_torch.published import FILES
+
+#: How the names of files of weights end; anything with a slash is a path as well.
+SUFFIXES = (".pth", ".pt", ".tar")
+
+
+@attrs.frozen
+class Relative:
+    """A 2-D network whose weights fit this one when they are inflated (Carreira & Zisserman 2017).
+
+    A file is one of its, if it holds a parameter `marker`. `rename` gives a parameter the name that it has
+    here; parameters whose names begin like an entry of `unused` have no place. torchvision enumerates its
+    weights as `published_as`; `remark` is for the log.
+    """
+
+    published_as: str
+    marker: str
+    rename: Callable[[str], str]
+    unused: tuple[str, ...]
+    remark: str
+
+
+@attrs.frozen(kw_only=True)
+class Pretrained(Backbone):
+    """A backbone whose option `weights` names a state dict of the uncut network."""
+
+    #: What messages call it.
+    network: ClassVar[str]
+    #: torchvision's enumeration of weights for it, if it has one.
+    published_as: ClassVar[str | None] = None
+    #: What the classifier's parameters begin with.
+    classifier: ClassVar[str] = "fc."
+    relative: ClassVar[Relative | None] = None
+
+    weights: str = option(
+        '"none": fresh; the path of a file with a state dict of the uncut network (.pth, .pt); or a name of '
+        "torchvision's weights, which are fetched",
+        default="none",
+    )
+
+    @classmethod
+    def published(cls) -> Mapping[str, str]:
+        """Names that `weights` may be, and their files: in full where they are another network's."""
+        other = cls.relative.published_as if cls.relative else None
+        names = {name: name.partition(".") for name in FILES}
+        own = {
+            version: FILES[name]
+            for name, (network, _, version) in names.items()
+            if network == cls.published_as
+        }
+        return own | {name: FILES[name] for name, (network, _, _) in names.items() if network == other}
+
+    def original_name(self, stage: str, name: str) -> str:
+        """What a parameter of a stage is called in the uncut network."""
+        return f"{stage}.{name}"
+
+    def mistakes(self, outline: Outline) -> Iterable[Mistake]:
+        """The weights are a known name or look like a path."""
+        del outline
+        path = "/" in self.weights or self.weights.endswith(SUFFIXES)
+        if not path and self.weights != "none" and self.weights not in self.published():
+            names = ", ".join(f'"{name}"' for name in ("none", *self.published()))
+            hint = f"{names}, or the path of a file that ends in {' or '.join(SUFFIXES[:2])}"
+            yield Mistake(
+                f"there are no weights {self.weights!r} for {self.network}", option="weights", hint=hint
+            )
+
+    def check(self) -> Sequence[Problem]:
+        """The file of weights is there; published ones are fetched now, once for all runs."""
+        if file := self.published().get(self.weights):
+            from mmspec_torch.download import fetch
+
+            try:
+                fetch(file)
+            except DataError as error:
+                return error.problems
+        elif self.weights != "none" and not Path(self.weights).is_file():
+            hint = f'a state dict of {self.network}, saved by torch.save; weights = "none" starts afresh'
+            return [Problem(f"there is no file {self.weights} with weights for {self.network}", hint=hint)]
+        return ()
+
+    def fingerprint(self) -> str | None:
+        """The hash of the file of weights; of published ones the name, which carries it."""
+        if self.weights == "none":
+            return None
+        path = Path(self.weights)
+        return self.published().get(self.weights) or hash_files(path.parent, [path.name])
+
+    def smoke(self) -> Pretrained:
+        """The same network with fresh weights."""
+        return attrs.evolve(self, weights="none")
+
+    def initialise(self, cut: Cut) -> Sequence[str]:
+        """Load the weights that the option names into a cut; what was used, left out and adapted."""
+        if self.weights == "none":
+            return ()
+        from mmspec_torch.download import fetch
+        from mmspec_torch.weights import load
+
+        file = self.published().get(self.weights)
+        own = {
+            self.original_name(stage, name): tensor
+            for stage, module in cut.stages.items()
+            for name, tensor in module.state_dict().items()
+        }
+        return load(fetch(file) if file else Path(self.weights), own, self)
