@@ -16,13 +16,13 @@ import attrs
 import numpy as np
 
 from mmspec.plugins.api import (
-    ArraySource,
     DataError,
     DataInfo,
     Dataset,
     ModalityInfo,
     Problem,
     Role,
+    Source,
     at_least,
     between,
     option,
@@ -50,6 +50,25 @@ class Digits:
     ids: np.ndarray
 
 
+@attrs.define(eq=False)
+class TintedSource(Source):
+    """Digits that are tinted when they are read: three channels of every digit would fill the memory.
+
+    `images` (N, 28, 28) uint8, `colors` (N, 3) in [0, 1], `targets` (N,) and `ids` (N,).
+    """
+
+    images: np.ndarray
+    colors: np.ndarray
+    targets: np.ndarray
+    ids: np.ndarray
+    groups: Mapping[str, np.ndarray] = attrs.field(factory=dict)
+
+    def read(self, modality: str, indices: np.ndarray) -> np.ndarray:
+        """Grey digits (n, 1, 28, 28), or digits in their colours (n, 3, 28, 28), uint8."""
+        images: np.ndarray = self.images[indices]
+        return images[:, None] if modality == "grey" else tint(images, self.colors[indices])
+
+
 @attrs.frozen(kw_only=True)
 class ColoredDataset(Dataset):
     """What coloured digits share: modalities `grey` and `color`, and how a sample gets its colour."""
@@ -74,6 +93,10 @@ class ColoredDataset(Dataset):
     def digits(self) -> Mapping[str, Digits]:
         """The grey digits by split, without `test_iid`."""
 
+    @abstractmethod
+    def content(self) -> str:
+        """A hash over the grey digits, their targets, and the splits they are in."""
+
     def describe(self) -> DataInfo:
         """Modalities grey and color, ten classes; test has shifted colours, test_iid those of training."""
         roles: dict[str, Role] = {
@@ -81,19 +104,24 @@ class ColoredDataset(Dataset):
         }  # fmt: skip
         return DataInfo(self.modalities, _CLASSES, roles)
 
-    def open(self, modalities: Sequence[str]) -> Mapping[str, ArraySource]:
+    def open(self, modalities: Sequence[str]) -> Mapping[str, TintedSource]:
         """All splits; `test` and `test_iid` hold the same digits under the same ids, in other colours."""
+        del modalities  # both are made of the same images
         digits = dict(self.digits())
         digits["test_iid"] = digits["test"]
-        return {split: self._source(split, part, modalities) for split, part in digits.items()}
+        return {
+            split: TintedSource(part.images, self._colors(part.targets, split), part.targets, part.ids)
+            for split, part in digits.items()
+        }
 
     def fingerprint(self) -> str:
-        """A hash over every array of every split: images, targets and ids."""
-        digest = hashlib.sha256()
-        for split, source in sorted(self.open(tuple(self.modalities)).items()):
-            for name, array in (*source.arrays.items(), ("targets", source.targets), ("ids", source.ids)):
-                digest.update(f"{split}/{name}/{array.dtype}/{array.shape}\n".encode())
-                digest.update(np.ascontiguousarray(array).tobytes())
+        """A hash over the grey digits and the colours that a thousand of them would get in each split."""
+        digest = hashlib.sha256(self.content().encode())
+        targets = np.arange(1000) % len(_CLASSES)
+        ramp = np.arange(SIZE * SIZE, dtype=np.uint8).reshape(1, SIZE, SIZE)
+        for split in self.describe().splits:
+            colors = self._colors(targets, split)
+            digest.update(split.encode() + colors.tobytes() + tint(ramp, colors[:1]).tobytes())
         return digest.hexdigest()
 
     def augmentations(self, modality: str, role: Role) -> Sequence[Augmentation]:
@@ -105,16 +133,10 @@ class ColoredDataset(Dataset):
 
         return (RandomShift(stream="shift", pixels=self.shift, fill=0),)
 
-    def _source(self, split: str, part: Digits, modalities: Sequence[str]) -> ArraySource:
-        arrays = {}
-        if "grey" in modalities:
-            arrays["grey"] = part.images[:, None]
-        if "color" in modalities:
-            colors = split_colors(
-                part.targets, split, classes=len(_CLASSES), seed=self.seed, variance=self.color_variance
-            )
-            arrays["color"] = tint(part.images, colors)
-        return ArraySource(arrays, part.targets, part.ids)
+    def _colors(self, targets: np.ndarray, split: str) -> np.ndarray:
+        return split_colors(
+            targets, split, classes=len(_CLASSES), seed=self.seed, variance=self.color_variance
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -131,6 +153,15 @@ class ColoredDigits(ColoredDataset):
         order = np.random.default_rng(self.seed).permutation(len(targets))
         parts = zip(("train", "val", "test"), np.split(order, [1097, 1297]), strict=True)
         return {split: Digits(images[rows], targets[rows], rows) for split, rows in parts}
+
+    def content(self) -> str:
+        """A hash over the arrays of all splits."""
+        digest = hashlib.sha256()
+        for split, part in self.digits().items():
+            digest.update(split.encode())
+            for array in (part.images, part.targets, part.ids):
+                digest.update(f"{array.dtype}/{array.shape}\n".encode() + array.tobytes())
+        return digest.hexdigest()
 
 
 @attrs.frozen(kw_only=True)
@@ -160,16 +191,14 @@ class ColoredMnist(ColoredDataset):
         return idx.check(self.root)
 
     def digits(self) -> Mapping[str, Digits]:
-        """The IDX files, read by torchvision.
+        """The IDX files, their images memory-mapped.
 
         Raises:
             DataError: a file is missing or damaged.
         """
-        problems = self.check()
-        if problems:
-            raise DataError(problems)
+        self._require()
         images, targets = idx.read_pair(self.root, "train")
-        cut = len(targets) - round(self.validation * len(targets))
+        cut = self._cut()
         ids = np.arange(len(targets))
         splits = {"train": Digits(images[:cut], targets[:cut], ids[:cut])}
         if self.validation:
@@ -177,6 +206,24 @@ class ColoredMnist(ColoredDataset):
         test_images, test_targets = idx.read_pair(self.root, "t10k")
         splits["test"] = Digits(test_images, test_targets, len(ids) + np.arange(len(test_targets)))
         return splits
+
+    def content(self) -> str:
+        """A hash over the four files, and where val begins.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        self._require()
+        return f"{idx.fingerprint(self.root)}, val from {self._cut()}"
+
+    def _require(self) -> None:
+        if problems := self.check():
+            raise DataError(problems)
+
+    def _cut(self) -> int:
+        """The first of the training samples that is in val."""
+        count = idx.samples(self.root, "train")
+        return count - round(self.validation * count)
 
     def write_sample(self, root: Path) -> ColoredMnist:
         """1297 training and 500 test digits of scikit-learn, enlarged, as IDX files under `root`."""

@@ -1,4 +1,4 @@
-"""The official MNIST files: checked by header and size, read by torchvision, written for samples.
+"""The official MNIST files: checked by header and size, memory-mapped, written for samples.
 
 An IDX file is a magic number (two zero bytes, 8 for uint8, the number of axes), the length of each axis as
 a big-endian 32-bit integer, and the values.
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmspec.plugins.api import DataError, Problem
+from mmspec.plugins.api import DataError, Problem, hash_files
 
 _UINT8 = 8
 PARTS = ("train", "t10k")
@@ -50,20 +50,24 @@ def samples(root: Path, part: str) -> int:
 
 
 def read_pair(root: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 28, 28) uint8 and labels (N,) int64 of one part.
+    """Images (N, 28, 28) uint8, memory-mapped, and labels (N,) int64 of one part, which `check` finds whole.
 
     Raises:
         DataError: a label is no digit.
     """
-    from mmspec.plugins.api import load_torchvision
-
-    mnist = load_torchvision().datasets.mnist
-    images = mnist.read_image_file(str(image_file(root, part))).numpy()
-    labels = mnist.read_label_file(str(label_file(root, part))).numpy()
+    shape = tuple(_shape(image_file(root, part)))
+    images = np.asarray(np.memmap(image_file(root, part), np.uint8, "r", offset=_header(3), shape=shape))
+    labels = np.fromfile(label_file(root, part), np.uint8, offset=_header(1)).astype(np.int64)
     if labels.max(initial=0) > 9:
         hint = f"delete it, and fetch it again with {_fetch(root)}"
         raise DataError(f"{label_file(root, part)} holds label {labels.max()}, beyond 9", hint=hint)
     return images, labels
+
+
+def fingerprint(root: Path) -> str:
+    """A hash over the contents of the four files."""
+    files = [place(root, part) for part in PARTS for place in (image_file, label_file)]
+    return hash_files(root, [path.relative_to(root).as_posix() for path in files])
 
 
 def write_pair(root: Path, part: str, images: np.ndarray, labels: np.ndarray) -> None:
@@ -75,7 +79,7 @@ def write_pair(root: Path, part: str, images: np.ndarray, labels: np.ndarray) ->
 
 
 def _fetch(root: Path) -> str:
-    return f"torchvision.datasets.MNIST({str(root)!r}, download=True)"
+    return f"python -c \"import torchvision; torchvision.datasets.MNIST({str(root)!r}, download=True)\""
 
 
 def _missing(root: Path, files: Sequence[Path]) -> Problem:
@@ -83,7 +87,10 @@ def _missing(root: Path, files: Sequence[Path]) -> Problem:
     if all(path.is_file() for path in packed):
         hint = f"unpack what is there: gunzip {' '.join(map(str, packed))}"
     else:
-        hint = f"{_fetch(root)} fetches MNIST and lays it out like this"
+        hint = (
+            f"{_fetch(root)} fetches MNIST and lays it out like this; files from elsewhere"
+            f" (train-images-idx3-ubyte.gz, …) go to {files[0].parent}, unpacked"
+        )
     return Problem(f"MNIST is missing, or a part of it: {', '.join(map(str, files))}", hint=hint)
 
 
@@ -94,7 +101,7 @@ def _damage(path: Path, axes: int) -> Iterator[str]:
     except OSError as error:
         yield f"{path} cannot be read: {error.strerror}"
         return
-    expected = 4 + 4 * axes + math.prod(shape)
+    expected = _header(axes) + math.prod(shape)
     if len(shape) != axes:
         yield f"{path} is no IDX file of bytes with {axes} {'axis' if axes == 1 else 'axes'}"
     elif size != expected:
@@ -113,10 +120,15 @@ def _disagreement(root: Path, part: str) -> Iterator[str]:
         yield f"{labels} holds {_shape(labels)[0]} labels for the {count} images of {images.name}"
 
 
+def _header(axes: int) -> int:
+    """Bytes before the values."""
+    return 4 + 4 * axes
+
+
 def _shape(path: Path) -> Sequence[int]:
     """The lengths of the axes; () where the file does not begin like an IDX file of bytes."""
     with path.open("rb") as file:
         header = file.read(16)
-    if len(header) < 4 or header[:3] != bytes([0, 0, _UINT8]) or len(header) < 4 + 4 * header[3]:
+    if len(header) < 4 or header[:3] != bytes([0, 0, _UINT8]) or len(header) < _header(header[3]):
         return ()
     return struct.unpack_from(f">{header[3]}I", header, 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import attrs
 
@@ -55,6 +55,10 @@ class RandomBalancing(Balancing):
     start_epoch: int = _start_epoch()
     compat: Literal["wu2022"] | None = _compat_option()
 
+    def smoke(self) -> Self:
+        """With draws from the second epoch on, before a smoke run ends."""
+        return attrs.evolve(self, start_epoch=min(self.start_epoch, 2))
+
     def build(self, network: MultiModalNetwork, seed: int) -> Strategy:
         """A strategy whose draws depend on `seed` and the step alone."""
         from mmspec_greedy.random_balancing import RandomStrategy
@@ -77,6 +81,10 @@ class GuidedBalancing(Balancing):
     window: int = option("re-balancing steps in a row", default=5, validator=at_least(1))
     start_epoch: int = _start_epoch()
     compat: Literal["wu2022"] | None = _compat_option()
+
+    def smoke(self) -> Self:
+        """With decisions from the second epoch on, before a smoke run ends."""
+        return attrs.evolve(self, start_epoch=min(self.start_epoch, 2))
 
     def build(self, network: MultiModalNetwork, seed: int) -> Strategy:
         """A strategy that measures learning speeds and decides on the device."""

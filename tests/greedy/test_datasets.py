@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pickle
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import attrs
@@ -177,6 +179,58 @@ def test_enlarging_is_bilinear():
 
 
 # ---------------------------------------------------------------- MNIST
+
+
+def test_what_torchvision_reads_is_what_we_read(mnist):
+    official = load_torchvision().datasets.MNIST(mnist.root, train=False)
+    ours = mnist.open(BOTH)["test"]
+    np.testing.assert_array_equal(ours.read("grey", np.arange(500))[:, 0], official.data.numpy())
+    np.testing.assert_array_equal(ours.targets, official.targets.numpy())
+
+
+def test_every_byte_and_option_is_in_the_fingerprint(mnist):
+    marks = {mnist.fingerprint()}
+    marks |= {attrs.evolve(mnist, **o).fingerprint() for o in ({"seed": 1}, {"color_variance": 0.1})}
+    for part in idx.PARTS:
+        for place in (idx.image_file, idx.label_file):
+            path = place(mnist.root, part)
+            content = path.read_bytes()
+            path.write_bytes(content[:-1] + bytes([(content[-1] + 1) % 10]))
+            marks.add(mnist.fingerprint())
+    assert len(marks) == 7
+    assert attrs.evolve(mnist, shift=2).fingerprint() in marks
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's peak from /proc")
+def test_mnist_at_its_own_size_is_opened_in_a_moment_and_in_little_memory(tmp_path):
+    """In a process of its own, whose peak of memory is its own too; torch alone would take longer."""
+    script = """
+import re, sys, time
+from pathlib import Path
+import numpy as np
+from mmspec_greedy.datasets import ColoredMnist
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
+plugin = ColoredMnist(root=Path(sys.argv[1]))
+start, before = time.perf_counter(), peak()
+plugin.fingerprint()
+sources = plugin.open(("grey", "color"))
+print(*map(len, sources.values()))
+for rows in np.arange(50000).reshape(-1, 100):
+    sources["train"].read("color", rows)
+print(time.perf_counter() - start, peak() - before)
+"""
+    images, targets = load_digits()
+    for part, count in (("train", 60000), ("t10k", 10000)):
+        rows = np.random.default_rng(count).integers(0, len(images), count)
+        idx.write_pair(tmp_path, part, images[rows], targets[rows])
+    said = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
+    assert said[0] == "50000 10000 10000 10000"
+    seconds, mebibytes = map(float, said[1].split())
+    assert seconds < 5
+    assert mebibytes < 100  # the pages of 55 MB of files; tinted, the digits alone would be 165
 
 
 def test_torchvision_itself_reads_the_sample(mnist):
