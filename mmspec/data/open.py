@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mmspec.data.pack_format import Follow, unfollowed
 from mmspec.data.packing import open_packed
 from mmspec.data.splits import check_roles, with_validation
 from mmspec.errors import DataError
@@ -9,8 +10,10 @@ from mmspec.plugins.api import Source
 from mmspec.plugins.plan import StagePlan
 
 
-def open_splits(plan: StagePlan) -> dict[str, Source]:
+def open_splits(plan: StagePlan, follow: Follow = unfollowed) -> dict[str, Source]:
     """The sources of all splits of a stage, `[split]` applied, roles disjoint.
+
+    `follow` is told how far a packing is, if one is needed first.
 
     Raises:
         DataError: data are missing, damaged, empty, or a sample is in two roles.
@@ -19,9 +22,10 @@ def open_splits(plan: StagePlan) -> dict[str, Source]:
     if problems:
         raise DataError(problems)
     modalities = tuple(plan.backbones)
-    opened = (
-        open_packed(plan.dataset, modalities) if plan.spec.train.packed else plan.dataset.open(modalities)
-    )
+    if plan.spec.train.packed:
+        opened = open_packed(plan.dataset, modalities, follow=follow)
+    else:
+        opened = dict(plan.dataset.open(modalities))
     sources = with_validation(opened, plan.spec.split)
     for name, source in sources.items():
         if not len(source):

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny import TinyData
 
-from mmspec.data import packing
 from mmspec.data.loader import Loader, Placement, epoch_order
 from mmspec.data.splits import validation_positions, with_validation
 from mmspec.errors import DataError
@@ -141,80 +140,3 @@ def test_the_same_seed_gives_the_same_split():
     a, b, c = (validation_positions(train, Split(fraction=0.2, seed=s)) for s in (0, 0, 1))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
-
-
-# ---------------------------------------------------------------- packing
-
-
-def test_a_pack_reads_as_the_data_do(tmp_path):
-    data = TinyData()
-    packed, opened = packing.open_packed(data, ("a", "b"), tmp_path), data.open(("a", "b"))
-    for split, one in opened.items():
-        indices = np.array([3, 0, 5])
-        for m in ("a", "b"):
-            assert np.array_equal(packed[split].read(m, indices), one.read(m, indices))
-        assert np.array_equal(packed[split].ids, one.ids)
-        assert np.array_equal(packed[split].targets, one.targets)
-        assert np.array_equal(packed[split].groups["pair"], one.groups["pair"])
-    for folder in packing.pack(data, ("a", "b"), tmp_path).values():
-        assert packing.verify(folder) == []
-
-
-def test_an_interrupted_packing_is_never_used(tmp_path, monkeypatch):
-    calls = []
-
-    def dies(*args):
-        calls.append(args)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return checksum(*args)
-
-    checksum = packing._checksum
-    monkeypatch.setattr(packing, "_checksum", dies)
-    with pytest.raises(KeyboardInterrupt):
-        packing.pack(TinyData(), ("a",), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-    monkeypatch.setattr(packing, "_checksum", checksum)
-    assert packing.verify(packing.pack(TinyData(), ("a",), tmp_path)["a"]) == []
-
-
-def test_damage_is_found(tmp_path):
-    folder = packing.pack(TinyData(), ("a", "b"), tmp_path)["a"]
-    content = bytearray((folder / "val.samples.npy").read_bytes())
-    content[-1] ^= 1
-    (folder / "val.samples.npy").write_bytes(content)
-    (folder / "test.samples.npy").unlink()
-    assert sorted(p.what.split("/")[-1] for p in packing.verify(folder)) == [
-        "test.samples.npy is missing",
-        "val.samples.npy is damaged",
-    ]
-    with pytest.raises(DataError, match=r"test\.samples\.npy cannot be read"):
-        packing.open_packed(TinyData(), ("a", "b"), tmp_path)
-
-
-def test_too_small_a_disk_is_said_with_figures(tmp_path, monkeypatch):
-    class Usage:
-        free = 1000
-
-    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: Usage)
-    with pytest.raises(DataError, match=r"packing needs 0 MiB, but .* has 0 MiB free"):
-        packing.pack(TinyData(), ("a",), tmp_path)
-
-
-def test_a_modality_is_packed_once_whoever_reads_it(tmp_path, monkeypatch):
-    alone = packing.pack(TinyData(), ("b",), tmp_path)["b"]
-    asked = []
-    open_data = TinyData.open
-    monkeypatch.setattr(
-        TinyData, "open", lambda self, names: asked.append(list(names)) or open_data(self, names)
-    )
-    both = packing.pack(TinyData(), ("a", "b"), tmp_path)
-    assert both["b"] == alone
-    assert asked == [["a"]]
-    packing.pack(TinyData(), ("b", "a"), tmp_path)
-    assert asked == [["a"]]
-
-
-def test_other_data_have_another_pack(tmp_path):
-    one, other = (packing.pack(TinyData(samples=n), ("a",), tmp_path)["a"] for n in (20, 21))
-    assert one != other
