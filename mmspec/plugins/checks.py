@@ -263,7 +263,9 @@ def _after_an_epoch(parts: StageParts) -> list[str] | None:
     outline = _outline(parts)
     if outline is None:
         return None
-    known = ["train/loss", *(f"train/loss.{name}" for name in parts.modalities), "train/lr"]
+    losses = ["loss", *(f"loss.{name}" for name in parts.modalities)]
+    chosen_on = [split for split, role in outline.splits.items() if role != "test"]
+    known = [f"{split}/{name}" for split in chosen_on for name in losses] + ["train/lr"]
     for part in parts.metrics:
         if part is None or part.plugin is None:
             return None

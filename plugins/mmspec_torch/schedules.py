@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mmspec.plugins.api import Mistake, Outline, Schedule, at_least, between, option
+from mmspec.plugins.api import Schedule, at_least, between, option
 from mmspec_torch.options import above_zero, rising, share
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ class OneCycle(Schedule):
 class ReduceOnPlateau(Schedule):
     """The learning rate times `factor` whenever a metric has not become better for `patience` epochs."""
 
-    monitor: str = option("the metric, e.g. train/loss or val/accuracy", default="train/loss")
+    monitor: str = option("the metric, e.g. train/loss, val/loss or val/accuracy", default="train/loss")
     mode: Literal["min", "max"] = option("whether smaller or larger is better", default="min")
     factor: float = option("what the learning rate is multiplied by", default=0.1, validator=share)
     patience: int = option(
@@ -142,13 +141,6 @@ class ReduceOnPlateau(Schedule):
     min_lr: float = option(
         "the learning rate of groups of scale 1 ends here", default=0.0, validator=at_least(0)
     )
-
-    def mistakes(self, outline: Outline) -> Iterable[Mistake]:
-        """The loss is known for training only. (That nothing is monitored on test, mmspec itself sees to.)"""
-        split, _, name = self.monitor.partition("/")
-        if name.partition(".")[0] == "loss" and outline.splits.get(split, "train") == "validation":
-            hint = f'train/{name}, or {split}/accuracy with mode = "max"'
-            yield Mistake(f"{self.monitor}: the loss is measured in training only", "monitor", hint)
 
     def build(self, optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> EpochSchedule:
         """By torch's ReduceLROnPlateau, by epoch."""

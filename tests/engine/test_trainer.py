@@ -8,6 +8,7 @@ import pytest
 import torch
 from test_loop import same
 from tiny import TinyData, stage_plan
+from torch.nn.functional import cross_entropy
 
 from mmspec.engine.groups import check_groups
 from mmspec.engine.trainer import Trainer
@@ -129,3 +130,15 @@ def test_no_cuda_is_said(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(GraphError, match="torch sees no CUDA device"):
         Trainer(stage_plan(device="cuda"), 0)
+
+
+def test_evaluation_has_the_loss_of_the_split():
+    trainer = Trainer(stage_plan(), 0)  # 22 samples in batches of 4: the last one is short
+    epoch(trainer)
+    values = trainer.evaluate("val")
+    inputs, target = zip(*((b.inputs, b.target) for b in trainer.loaders["val"].ordered()), strict=True)
+    with torch.no_grad():
+        logits = trainer.network.eval()({m: torch.cat([batch[m] for batch in inputs]) for m in "ab"}).logits
+        terms = {m: float(cross_entropy(x, torch.cat(target))) for m, x in logits.items()}
+    assert values["val/loss.a"] == pytest.approx(terms["a"], rel=1e-5)
+    assert values["val/loss"] == pytest.approx(terms["a"] + terms["b"], rel=1e-5)

@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from mmspec.errors import GraphError
-from mmspec.plugins.api import Outline
 from mmspec_torch.optimizers import Sgd
 from mmspec_torch.schedules import (
     Constant,
@@ -159,17 +158,6 @@ def test_plateau_names_what_there_is():
     _, schedule = make(ReduceOnPlateau(monitor="val/acuracy"))
     with pytest.raises(GraphError, match=r"val/acuracy(.|\n)*val/accuracy"):
         schedule.after_epoch({"val/accuracy": 0.5, "train/loss": 1.0})
-
-
-@pytest.mark.parametrize(
-    ("monitor", "mistakes"),
-    [("train/loss", 0), ("val/accuracy", 0), ("val/loss", 1), ("val/loss.grey", 1), ("train/loss.grey", 0)],
-)
-def test_the_loss_is_known_for_training_only(monitor, mistakes):
-    splits = {"train": "train", "val": "validation", "test": "test"}
-    outline = Outline(modalities=("a",), stages={}, data=None, splits=splits, fusion=None)
-    found = list(ReduceOnPlateau(monitor=monitor).mistakes(outline))
-    assert [mistake.option for mistake in found] == ["monitor"] * mistakes
 
 
 @pytest.mark.parametrize(
