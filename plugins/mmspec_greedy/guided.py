@@ -14,6 +14,7 @@ from torch import Tensor
 
 from mmspec.plugins.api import Decision, MultiModalNetwork, Step, Strategy
 from mmspec_greedy.speed import SpeedMeter, difference, known, speeds
+from mmspec_greedy.speed_losses import LOSSES
 
 
 class GuidedStrategy(Strategy):
@@ -29,12 +30,20 @@ class GuidedStrategy(Strategy):
     remaining: Tensor
 
     def __init__(
-        self, network: MultiModalNetwork, *, alpha: float, window: int, start_epoch: int, compat: bool = False
+        self,
+        network: MultiModalNetwork,
+        *,
+        alpha: float,
+        window: int,
+        start_epoch: int,
+        loss: str = "sum",
+        compat: bool = False,
     ) -> None:
         super().__init__()
         self.meter = SpeedMeter(network)
         self.alpha, self.window, self.start_epoch = alpha, window, start_epoch
         self._modalities = network.modalities
+        self._combine = LOSSES[loss]
         self._compat = compat
         device, n = self.meter.membership.device, len(network.modalities)
         self.register_buffer("sums", torch.zeros(2, n, dtype=torch.float64, device=device))
@@ -46,6 +55,10 @@ class GuidedStrategy(Strategy):
         """What the last measurement asked for; before `start_epoch` nothing can have been asked."""
         del index
         return Decision(self.pending) if epoch >= self.start_epoch else Decision()
+
+    def loss(self, step: Step) -> Tensor:
+        """The branches' losses, combined with the speeds as they were last measured."""
+        return self._combine(torch.stack(list(step.terms.values())), speeds(self.sums))
 
     def after_backward(self, step: Step) -> None:
         """Measure if this was a regular step, and decide on the next."""

@@ -80,6 +80,11 @@ class GuidedBalancing(Balancing):
     )
     window: int = option("re-balancing steps in a row", default=5, validator=at_least(1))
     start_epoch: int = _start_epoch()
+    loss: Literal["sum", "plus_d_speed", "weighted_by_speed"] = option(
+        "of the branches' losses, their sum; plus_d_speed: and |d_speed|, a constant, which adds no gradient "
+        "and is seen by those alone who look at the loss; weighted_by_speed: weighted by s_m / Σ s, times M",
+        default="sum",
+    )
     compat: Literal["wu2022"] | None = _compat_option()
 
     def smoke(self) -> Self:
@@ -96,6 +101,7 @@ class GuidedBalancing(Balancing):
             alpha=self.alpha,
             window=self.window,
             start_epoch=self.start_epoch,
+            loss=self.loss,
             compat=self.compat is not None,
         )
 

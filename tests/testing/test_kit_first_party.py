@@ -75,7 +75,16 @@ def test_metrics_take_three_modalities(kind, name, tmp_path):
     testing.check_metric(make(kind, name, tmp_path), 3)
 
 
-@pytest.mark.parametrize("guided", [{"window": 3, "alpha": 0.0}, {"start_epoch": 1}, {"compat": "wu2022"}])
+@pytest.mark.parametrize(
+    "guided",
+    [
+        {"window": 3, "alpha": 0.0},
+        {"start_epoch": 1},
+        {"compat": "wu2022"},
+        {"loss": "plus_d_speed"},
+        {"loss": "weighted_by_speed"},
+    ],
+)
 def test_the_guided_strategy_resumes_whatever_its_options(mmspec_plugin, guided):
     testing.check_balancing(mmspec_plugin("balancing", "guided", **guided), 2)
 
