@@ -20,7 +20,7 @@ from mmspec.testing.options import check_options, variants
 
 
 def check_dataset(plugin: Dataset, tmp_path: Path) -> None:
-    """Check a dataset; nothing is read but the sample that the plugin writes under `tmp_path`.
+    """Check a dataset; nothing is read but the sample that its `smoke()` writes under `tmp_path`.
 
     Give the plugin a folder that does not exist, if it needs one: it must describe itself without data,
     and say what is missing.
@@ -29,7 +29,9 @@ def check_dataset(plugin: Dataset, tmp_path: Path) -> None:
     info = works("describe() without data", plugin.describe)
     _describes_itself(info)
     _says_what_is_missing(plugin, tuple(info.modalities))
-    sample = works("write_sample(root)", plugin.write_sample, tmp_path / "sample")
+    small = works("smoke()", plugin.smoke)
+    claim(type(small) is type(plugin), f"smoke() gives {type(small).__name__}, not {type(plugin).__name__}")
+    sample = works("write_sample(root)", small.write_sample, tmp_path / "sample")
     claim(isinstance(sample, Dataset), "write_sample must return the plugin that reads the sample")
     problems = sample.check()
     claim(not problems, f"check() finds fault with the sample the plugin wrote itself: {list(problems)}")
@@ -43,11 +45,14 @@ def check_dataset(plugin: Dataset, tmp_path: Path) -> None:
     )
     for split, source in sources.items():
         _is_a_source(f"split {split!r}", source, info)
+        _gives_samples(f"split {split!r}", source, sample, info.splits[split])
     _splits_are_disjoint(sources, info)
     _reads_the_same(sample, sources, info)
-    _fingerprint(plugin, sample, tmp_path)
+    _fingerprint(small, sample, tmp_path)
     for modality in modalities:
-        _augments(sample, sources["train"], modality)
+        for split, role in info.splits.items():
+            _augments(f"split {split!r}", sample, sources[split], modality, role)
+        _augments("validation taken out of train", sample, sources["train"], modality, "validation")
 
 
 def _describes_itself(info: DataInfo) -> None:
@@ -107,12 +112,18 @@ def _is_a_source(what: str, source: Source, info: DataInfo) -> None:
     )
     for group, members in source.groups.items():
         claim(len(members) == n, f"{what}: group {group!r} has {len(members)} entries for {n} samples")
-    for name, modality in info.modalities.items():
+
+
+def _gives_samples(what: str, source: Source, sample: Dataset, role: Role) -> None:
+    n = len(source)
+    for name, modality in sample.describe().modalities.items():
         indices = np.array([n - 1, 0, n - 1])  # neither in order nor once each
         rows = works(f"{what}: read({name!r})", source.read, name, indices)
+        raw = bool(works(f"augmentations({name!r}, {role!r})", sample.augmentations, name, role))
+        promised = (3, *rows.shape[1:]) if raw else (3, *modality.shape)  # a transform may change the shape
         claim(
-            rows.shape == (3, *modality.shape),
-            f"{what}: read({name!r}) gives {rows.shape}, not (3, {', '.join(map(str, modality.shape))})",
+            rows.shape == promised,
+            f"{what}: read({name!r}) gives {rows.shape}, not (3, {', '.join(map(str, promised[1:]))})",
         )
         claim(
             rows.dtype == np.dtype(modality.dtype),
@@ -148,11 +159,11 @@ def _pickled(source: Source) -> Source:
     return kept
 
 
-def _fingerprint(plugin: Dataset, sample: Dataset, tmp_path: Path) -> None:
+def _fingerprint(small: Dataset, sample: Dataset, tmp_path: Path) -> None:
     mark = works("fingerprint()", sample.fingerprint)
     claim(isinstance(mark, str) and mark, "fingerprint() must be a text")
     claim(sample.fingerprint() == mark, "fingerprint() is not the same when asked twice")
-    elsewhere = plugin.write_sample(tmp_path / "elsewhere").fingerprint()
+    elsewhere = small.write_sample(tmp_path / "elsewhere").fingerprint()
     claim(elsewhere == mark, "fingerprint() differs for the same data in another folder")
     for option, changed in variants(sample):
         if not changed.check() and _differ(sample, changed):
@@ -228,20 +239,33 @@ def _differ(one: Dataset, other: Dataset) -> bool:
 
 
 def _rows(source: Source, modality: str) -> np.ndarray:
-    return source.read(modality, np.arange(min(len(source), 64)))
+    return source.read(modality, np.arange(min(len(source), 16)))
 
 
-def _augments(sample: Dataset, train: Source, modality: str) -> None:
-    """A transform depends on (seed, epoch, sample), not on the batch it is done in."""
-    steps = works(f"augmentations({modality!r}, 'train')", sample.augmentations, modality, "train")
-    samples = np.arange(min(len(train), 6))
-    batch = torch.from_numpy(np.ascontiguousarray(train.read(modality, samples)))
+def _augments(what: str, sample: Dataset, source: Source, modality: str, role: Role) -> None:
+    """A transform depends on (seed, epoch, sample), not on its batch; the last one gives the shape."""
+    steps = works(f"augmentations({modality!r}, {role!r})", sample.augmentations, modality, role)
+    info = sample.describe().modalities[modality]
+    samples = np.arange(min(len(source), 6))
+    batch = raw = torch.from_numpy(np.ascontiguousarray(source.read(modality, samples)))
     for step in steps:
         name = type(step).__name__
         claim(
             isinstance(step, Augmentation), f"augmentations({modality!r}) gives {name}, not an Augmentation"
         )
-        done = step(batch, 1, 1, samples)
-        claim(done.dtype == batch.dtype and done.shape == batch.shape, f"{name} changes dtype or shape")
+        done = works(f"{what}: {name}", step, batch, 1, 1, samples)
+        claim(done.dtype == batch.dtype and len(done) == len(batch), f"{name} changes dtype or batch size")
         backwards = step(batch.flip(0), 1, 1, samples[::-1].copy()).flip(0)
         claim(torch.equal(done, backwards), f"{name} depends on the batch, not on the sample alone")
+        claim(torch.equal(done, step(batch, 1, 1, samples)), f"{name} is not the same when done twice")
+        if role != "train":
+            claim(
+                torch.equal(done, step(batch, 2, 5, samples)),
+                f"{what}: {name} is random; only training may be",
+            )
+        batch = done
+    claim(
+        batch.shape[1:] == info.shape,
+        f"{what}: augmentations({modality!r}, {role!r}) make {tuple(raw.shape[1:])} into "
+        f"{tuple(batch.shape[1:])}, describe() promises {info.shape}",
+    )

@@ -227,3 +227,50 @@ class FirstOfBatch(Good):
                 return batch + batch[:1]
 
         return (AddFirst(stream="x"),)
+
+
+@attrs.frozen(kw_only=True)
+class Large(Good):
+    """Sources hold more than the network sees; the middle is cut out, in training any place."""
+
+    def describe(self):
+        infos = {"a": ModalityInfo((1, 2)), "b": ModalityInfo((2, 1, 2))}
+        return attrs.evolve(super().describe(), modalities=infos)
+
+    def augmentations(self, modality, role):
+        from mmspec.plugins.api import CenterCrop, RandomCrop
+
+        shape = self.describe().modalities[modality].shape[1:]
+        return (RandomCrop(stream="x", shape=shape) if role == "train" else CenterCrop(shape=shape),)
+
+
+@attrs.frozen(kw_only=True)
+class UncutInEvaluation(Large):
+    """Cuts in training alone."""
+
+    def augmentations(self, modality, role):
+        return super().augmentations(modality, role) if role == "train" else ()
+
+
+@attrs.frozen(kw_only=True)
+class CutTooMuch(Large):
+    """What is left is smaller than described."""
+
+    def augmentations(self, modality, role):
+        return tuple(attrs.evolve(step, shape=(1,)) for step in super().augmentations(modality, role))
+
+
+@attrs.frozen(kw_only=True)
+class RandomInEvaluation(Large):
+    """Draws in evaluation."""
+
+    def augmentations(self, modality, role):
+        return super().augmentations(modality, "train")
+
+
+@attrs.frozen(kw_only=True)
+class SmokeOfAnother(Good):
+    """Its smoke run is another dataset's."""
+
+    def smoke(self):
+        return Good()

@@ -10,8 +10,9 @@ from mmspec.plugins.api import option
 from mmspec.testing import ConformanceError, check_dataset, check_options
 
 
-def test_a_good_dataset_passes(tmp_path):
-    check_dataset(broken_data.Good(), tmp_path)
+@pytest.mark.parametrize("name", ["Good", "Large"])
+def test_a_good_dataset_passes(name, tmp_path):
+    check_dataset(getattr(broken_data, name)(), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,10 @@ def test_a_good_dataset_passes(tmp_path):
         ("HalfFingerprint", "fingerprint() does not notice a changed byte in more"),
         ("SilentlyEmpty", "open() says nothing of what check() finds missing"),
         ("FirstOfBatch", "AddFirst depends on the batch, not on the sample alone"),
+        ("UncutInEvaluation", "split 'test': read('a') gives (3, 1, 3), not (3, 1, 2)"),
+        ("CutTooMuch", "augmentations('a', 'train') make (1, 3) into (1, 1), describe() promises (1, 2)"),
+        ("RandomInEvaluation", "RandomCrop is random; only training may be"),
+        ("SmokeOfAnother", "smoke() gives Good, not SmokeOfAnother"),
     ],
 )
 def test_a_broken_promise_is_told(name, told, tmp_path):
