@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from mmspec.cli.following import following
 from mmspec.cli.help import Group
 from mmspec.cli.options import load_experiment, offering_smoke, set_option, spec_argument
 from mmspec.errors import DataError
@@ -31,17 +32,35 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
     from mmspec.data.packing import find_packs, verify
 
     used = _data_of(spec, overrides)
+    _check(spec, used)
+    packs = [find_packs(stage.dataset, modalities) for stage, modalities in used]
+    with following() as follow:
+        there = (folder for found in packs for folder in found.values() if folder.exists())
+        problems = [problem for folder in there for problem in verify(folder, follow)]
+    if problems:
+        raise DataError(problems)
+    for (stage, modalities), found in zip(used, packs, strict=True):
+        _describe(stage, modalities)
+        for modality, folder in found.items():
+            click.echo(f"  packed {modality}: {_packed(folder)}")
+
+
+def _check(spec: Path, used: Sequence[tuple[StagePlan, list[str]]]) -> None:
+    """Refuse to go on where data are missing; that there is `--smoke` is said then."""
     with offering_smoke(spec):
         if problems := [problem for stage, _ in used for problem in stage.dataset.check()]:
             raise MissingDataError(problems)
-    packs = [find_packs(stage.dataset, modalities) for stage, modalities in used]
-    there = [{m: folder for m, folder in found.items() if folder.exists()} for found in packs]
-    problems = [problem for found in there for folder in found.values() for problem in verify(folder)]
-    if problems:
-        raise DataError(problems)
-    for (stage, modalities), packed in zip(used, there, strict=True):
-        _describe(stage, modalities)
-        click.echo(f"  packed: {', '.join(packed) or 'nothing'}")
+
+
+def _packed(folder: Path) -> str:
+    """What there is of a pack, which is whole if it is there."""
+    from mmspec.data.packing import read_manifest, size_text, unfinished
+
+    if folder.exists():
+        return f"{size_text(read_manifest(folder).size)} in {folder}"
+    if unfinished(folder).exists():
+        return "not finished; `mmspec data pack` goes on with it"
+    return "no"
 
 
 def _describe(stage: StagePlan, modalities: Sequence[str]) -> None:
@@ -86,14 +105,26 @@ def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
 )
 @spec_argument()
 @set_option
-def pack(*, spec: Path, overrides: tuple[str, ...]) -> None:
-    """Decode the data of SPEC once into memory-mapped arrays, for runs with `train.packed = true`."""
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Processes that decode. [default: one a core; none for small data]",
+)
+def pack(*, spec: Path, overrides: tuple[str, ...], jobs: int | None) -> None:
+    """Decode the data of SPEC once into memory-mapped arrays, for runs with `train.packed = true`.
+
+    What is packed already is left as it is, and an interrupted packing goes on where it was.
+    """
     from mmspec.data.packing import pack as make_packs
 
-    for stage, modalities in _data_of(spec, overrides):
-        for modality, folder in make_packs(stage.dataset, modalities).items():
-            size = sum(path.stat().st_size for path in folder.iterdir())
-            click.echo(f"{stage.spec.dataset.use}, {modality}: {size / 1e6:.1f} MB in {folder}")
+    used = _data_of(spec, overrides)
+    _check(spec, used)
+    for stage, modalities in used:
+        with following() as follow:
+            packs = make_packs(stage.dataset, modalities, jobs=jobs, follow=follow)
+        for modality, folder in packs.items():
+            click.echo(f"{stage.spec.dataset.use}, {modality}: {_packed(folder)}")
 
 
 def _data_of(spec: Path, overrides: tuple[str, ...]) -> list[tuple[StagePlan, list[str]]]:

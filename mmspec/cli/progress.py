@@ -33,12 +33,15 @@ class Display(ABC):
     def __init__(self, runs: tuple[PreparedRun, ...]) -> None:
         self.runs = {run.id: run for run in runs}
         self.active: set[str] = set()
+        self._logs: dict[str, int] = {}  # how long the log of a run was when its process started
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def changed(self, run_id: str, event: Event) -> None:
         """A run has started or ended."""
         if event in ("started", "retried"):
+            log = log_of(self.runs[run_id].path)
+            self._logs[run_id] = log.stat().st_size if log.exists() else 0
             self.active.add(run_id)
         else:
             self.active.discard(run_id)
@@ -51,6 +54,10 @@ class Display(ABC):
     @abstractmethod
     def show_progress(self, run: PreparedRun, progress: Mapping[str, Any]) -> None:
         """Show how far a run is."""
+
+    @abstractmethod
+    def show_word(self, run: PreparedRun, word: str) -> None:
+        """Show what a run says of itself before its first step, such as how far its data are packed."""
 
     def __enter__(self) -> Display:
         self._thread.start()
@@ -69,6 +76,8 @@ class Display(ABC):
                 progress = read_progress(run.path)
                 if {"epoch", "epochs", "step", "steps"} <= set(progress):
                     self.show_progress(run, progress)
+                elif word := _last_word(run, self._logs[run_id]):
+                    self.show_word(run, word)
 
 
 class Bars(Display):
@@ -120,6 +129,12 @@ class Bars(Display):
             total = progress["epochs"] * progress["steps"]
             self._bars.update(task, completed=done, total=total, metric=escape(text))
 
+    def show_word(self, run: PreparedRun, word: str) -> None:
+        """In the place of the metric."""
+        task = self._tasks.get(run.id)
+        if task is not None:
+            self._bars.update(task, metric=escape(word))
+
 
 class Lines(Display):
     """A line for each event, and now and then one for each run that works."""
@@ -128,6 +143,7 @@ class Lines(Display):
         super().__init__(runs)
         self._done = 0
         self._said: dict[str, float] = {}
+        self._words: dict[str, str] = {}
 
     def show_event(self, run: PreparedRun, event: Event) -> None:
         """One line."""
@@ -141,6 +157,13 @@ class Lines(Display):
         if progress["seconds"] - self._said.setdefault(run.id, 0.0) >= _LINE_EVERY:
             self._said[run.id] = progress["seconds"]
             click.echo(f"        {run.label}: {epoch(progress)}  {metric(run, progress)}")
+            sys.stdout.flush()
+
+    def show_word(self, run: PreparedRun, word: str) -> None:
+        """One line for each word that is new; a run says one each ten seconds."""
+        if self._words.get(run.id) != word:
+            self._words[run.id] = word
+            click.echo(f"        {run.label}: {word}")
             sys.stdout.flush()
 
 
@@ -169,6 +192,17 @@ def reason(run: PreparedRun, event: Event) -> str:
     failure = load_run(run.path).failure
     said = str(failure["error"]).splitlines()[0] if failure else "its process ended early"
     return f": {said} ({log_of(run.path)})"
+
+
+def _last_word(run: PreparedRun, start: int) -> str:
+    """The last line of a run's log that its process wrote, without the time; empty if there is none."""
+    try:
+        with log_of(run.path).open("rb") as log:
+            log.seek(start)
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return lines[-1].partition(" ")[2] if lines else ""
 
 
 def log_of(path: Path) -> Path:

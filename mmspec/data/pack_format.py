@@ -34,8 +34,18 @@ class Progress:
     done: int
     total: int
 
+    def __str__(self) -> str:
+        if not self.total:
+            return self.what
+        return f"{self.what}: {self.done / self.total:.0%} of {size_text(self.total)}"
+
 
 Follow = Callable[[Progress], None]
+
+
+def size_text(size: int) -> str:
+    """Bytes for a reader."""
+    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"
 
 
 def unfollowed(progress: Progress) -> None:

@@ -14,14 +14,24 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from mmspec.data.pack_format import MANIFEST, VERSION, Follow, Progress, open_packs, unfollowed, verify
+from mmspec.data.pack_format import (
+    MANIFEST,
+    VERSION,
+    Follow,
+    Progress,
+    open_packs,
+    read_manifest,
+    size_text,
+    unfollowed,
+    verify,
+)
 from mmspec.data.pack_layout import Layout, layouts_of
 from mmspec.data.pack_lock import alone_in
 from mmspec.data.pack_writer import Writer, make, there_already
 from mmspec.errors import DataError
 from mmspec.plugins.api import Dataset, Source, cache_folder
 
-__all__ = ["Follow", "Progress", "find_packs", "open_packed", "pack", "size_text", "unfinished", "verify"]
+__all__ = ["find_packs", "open_packed", "pack", "read_manifest", "size_text", "unfinished", "verify"]
 
 
 def open_packed(
@@ -79,11 +89,6 @@ def find_packs(dataset: Dataset, modalities: Sequence[str], cache: Path | None =
 def unfinished(folder: Path) -> Path:
     """Where this pack is made."""
     return folder.with_name(f"{folder.name}.making")
-
-
-def size_text(size: int) -> str:
-    """Bytes for a reader."""
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 else f"{size / 2**20:,.1f} MiB"
 
 
 def _missing(folders: Mapping[str, Path]) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -11,13 +13,17 @@ from typing import Any
 import attrs
 import torch
 
+from mmspec.data.pack_format import Follow, Progress
 from mmspec.engine.checkpoint import CheckpointStore, write_whole
-from mmspec.engine.loop import Selected, StageResult, StageRun
+from mmspec.engine.loop import Interrupted, Selected, StageResult, StageRun
 from mmspec.engine.recorder import Recorder
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import GraphError
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.spec.model import InitFrom
+
+#: Seconds between two lines about a packing.
+_SAY_EVERY = 10.0
 
 
 @attrs.frozen
@@ -66,7 +72,7 @@ def _run_stage(
     if torch.cuda.is_available():
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)
-    trainer = Trainer(stage, seed)
+    trainer = Trainer(stage, seed, follow=_while_packing(stage.name, recorder, should_stop))
     recorder.graph(trainer.graph)
     for remark in trainer.remarks:
         recorder.say(f"{stage.name}: {remark}")
@@ -74,6 +80,21 @@ def _run_stage(
         _initialise(trainer, stage.spec.init_from, checkpoints, recorder)
     store = CheckpointStore(checkpoints / stage.name, recorder.say)
     return StageRun(trainer, recorder, store, should_stop).run()
+
+
+def _while_packing(stage: str, recorder: Recorder, should_stop: Callable[[], bool]) -> Follow:
+    """Packing may take minutes before the first step: the log says how far it is, and it can be stopped."""
+    said = -math.inf
+
+    def follow(progress: Progress) -> None:
+        nonlocal said
+        if should_stop():
+            raise Interrupted
+        if time.monotonic() - said >= _SAY_EVERY:
+            said = time.monotonic()
+            recorder.say(f"{stage}: {progress}")
+
+    return follow
 
 
 def _initialise(trainer: Trainer, init: InitFrom, checkpoints: Path, recorder: Recorder) -> None:

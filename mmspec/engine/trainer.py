@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from mmspec.data.loader import Loader, Placement
 from mmspec.data.open import open_splits
+from mmspec.data.pack_format import Follow, unfollowed
 from mmspec.engine.evaluation import Passes, evaluating
 from mmspec.engine.groups import named_parameters, parameter_groups
 from mmspec.engine.placement import autocast, place_for, put
@@ -61,13 +62,21 @@ class Trainer:
         plan: the stage.
         seed: the run's seed.
         sources: opened splits; by default the plan's dataset is opened.
+        follow: told how far a packing is, if one is needed.
 
     Raises:
         GraphError: parts do not fit together.
         DataError: data are missing or damaged.
     """
 
-    def __init__(self, plan: StagePlan, seed: int, *, sources: Mapping[str, Source] | None = None) -> None:
+    def __init__(
+        self,
+        plan: StagePlan,
+        seed: int,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        follow: Follow = unfollowed,
+    ) -> None:
         self.plan, self.seed, train = plan, seed, plan.spec.train
         shapes = infer_shapes(plan)
         self.graph: Graph = graph_from_shapes(plan, shapes)
@@ -78,7 +87,7 @@ class Trainer:
         with keyed_random(seed, "balancing"):
             self.strategy = put(plan.balancing.build(self.network, seed), self.place)
         self.objective = plan.objective.build()
-        self.sources = open_splits(plan) if sources is None else sources
+        self.sources = open_splits(plan, follow) if sources is None else sources
         self.loaders = {name: self._loader(name, source) for name, source in self.sources.items()}
         self._autocast = autocast(self.place, train.precision)
 

@@ -110,15 +110,15 @@ def test_data_check_sample_and_pack(spec: Path, tmp_path: Path, monkeypatch: pyt
     said = invoke("data", "check", str(spec))
     assert "split val: 200 samples, for validation" in said
     assert "nothing to write" in invoke("data", "sample", str(spec), "-o", "sample")
-    assert "MB in" in invoke("data", "pack", str(spec))
+    assert "colored_digits, grey: 1.8 MiB in" in invoke("data", "pack", str(spec), "--jobs", "2")
     assert list((tmp_path / "cache").rglob("pack.json"))
 
 
 def test_a_damaged_pack_is_found(spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MMSPEC_CACHE", str(tmp_path / "cache"))
-    assert "packed: nothing" in invoke("data", "check", str(spec))
+    assert "packed grey: no\n" in invoke("data", "check", str(spec))
     invoke("data", "pack", str(spec))
-    assert "packed: grey, color" in invoke("data", "check", str(spec))
+    assert "packed grey: 1.8 MiB in" in invoke("data", "check", str(spec))
     packed = next((tmp_path / "cache").rglob("test.samples.npy"))
     packed.write_bytes(packed.read_bytes()[:-1] + b"?")
     assert f"{packed.name} is damaged" in invoke("data", "check", str(spec), code=2)
