@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from http.client import HTTPException
 from pathlib import Path
 
 from mmspec.plugins.api import DataError
@@ -24,8 +26,8 @@ def fetch(file: str) -> Path:
         hint = f"fetch it on a machine with a network and put it to {path}, or give its path as `weights`"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            hub.download_url_to_file(BASE + file, str(path), hash_prefix=digits, progress=False)
-        except (OSError, RuntimeError) as error:  # no network, no place; another hash
+            hub.download_url_to_file(BASE + file, str(path), digits, progress=sys.stderr.isatty())
+        except (OSError, HTTPException, RuntimeError) as error:  # no network, no place; another hash
             raise DataError(f"cannot fetch {BASE}{file}: {error}", hint=hint) from None
     with path.open("rb") as content:
         if not hashlib.file_digest(content, "sha256").hexdigest().startswith(digits):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import attrs
 
@@ -97,7 +97,7 @@ class Pretrained(Backbone):
         path = Path(self.weights)
         return self.published().get(self.weights) or hash_files(path.parent, [path.name])
 
-    def smoke(self) -> Pretrained:
+    def smoke(self) -> Self:
         """The same network with fresh weights."""
         return attrs.evolve(self, weights="none")
 
