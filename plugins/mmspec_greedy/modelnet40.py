@@ -109,12 +109,14 @@ class ModelNet40(Dataset):
             DataError: classes, objects or views are missing.
         """
         objects = self._objects()
-        splits = {"train": objects["train"], "test": objects["test"]}
-        if self.validation:
-            held_out = validation_positions(len(splits["train"]), self.validation, self.validation_seed)
-            splits["val"] = [o for i, o in enumerate(objects["train"]) if i in held_out]
-            splits["train"] = [o for i, o in enumerate(objects["train"]) if i not in held_out]
-        return {split: self._source(part, modalities) for split, part in splits.items()}
+        train = objects["train"]
+        held_out = validation_positions(len(train), self.validation, self.validation_seed)
+        parts = {
+            "train": [each for i, each in enumerate(train) if i not in held_out],
+            "val": [each for i, each in enumerate(train) if i in held_out],
+            "test": objects["test"],
+        }
+        return {split: self._source(parts[split], modalities) for split in self.describe().splits}
 
     def augmentations(self, modality: str, role: Role) -> Sequence[Augmentation]:
         """In training each view is mirrored or not by itself; in validation only for `compat`."""

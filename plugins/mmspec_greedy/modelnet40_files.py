@@ -28,6 +28,8 @@ _SOURCE = (
     "the 12 shaded views of each object (1.6 GB) are had from the MVCNN project (Su et al. 2015): "
     "http://supermoe.cs.umass.edu/shape_recog/shaded_images.tar.gz"
 )
+#: What to do about damage.
+UNPACK_AGAIN = f"unpack the archive again; {_SOURCE}"
 _LAYOUT = "<class>/<train|test>/<object>.obj.<view>.png"
 _SHOWN = 10
 
@@ -35,6 +37,8 @@ _SHOWN = 10
 _HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 _TAIL = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _SIZES = slice(len(_HEAD), len(_HEAD) + 8)  # width and height, four bytes each
+_KIND = slice(_SIZES.stop, _SIZES.stop + 2)  # bits a channel, and which channels
+_DEEP_GREY = b"\x10\x00"
 
 
 @attrs.frozen
@@ -61,7 +65,7 @@ def list_objects(root: Path) -> tuple[dict[str, list[ShadedObject]], list[Proble
     odd = [f"{CLASSES[o.label]}/{part}/{o.name} ({len(o.views)})" for part, o in everything if _is_odd(o)]
     if odd:
         what = f"{root}: {_count(odd, 'object')} without exactly {VIEWS} views: {_some(odd)}"
-        problems.append(Problem(what, hint=_again()))
+        problems.append(Problem(what, hint=UNPACK_AGAIN))
     return objects, problems
 
 
@@ -76,8 +80,8 @@ def check(root: Path, views: Collection[int]) -> list[Problem]:
             if damage:
                 kinds[damage].append(file)
     for damage, named in sorted(kinds.items()):
-        what = f"{root}: {_count(named, 'image')} that {damage}: {_some(named)}"
-        problems.append(Problem(what, hint=_again()))
+        what = f"{root}: {_count(named, 'image')} {damage}: {_some(named)}"
+        problems.append(Problem(what, hint=UNPACK_AGAIN))
     return problems
 
 
@@ -117,7 +121,7 @@ def _layout_problems(root: Path) -> list[Problem]:
     problems = []
     if missing:
         what = f"{root}: {len(missing)} of the {len(CLASSES)} classes are missing: {', '.join(missing)}"
-        problems.append(Problem(what, hint=_again()))
+        problems.append(Problem(what, hint=UNPACK_AGAIN))
     if others := sorted(found - set(CLASSES)):
         what = f"{root}: {_count(others, 'folder')} of no class of ModelNet40: {_some(others)}"
         problems.append(
@@ -126,7 +130,7 @@ def _layout_problems(root: Path) -> list[Problem]:
     parts = [f"{name}/{part}" for name in CLASSES if name in found for part in PARTS]
     if empty := [part for part in parts if not any(map(_is_view, _names(root / part)))]:
         what = f"{root}: {_count(empty, 'folder')} without any <object>.obj.<view>.png: {_some(empty)}"
-        problems.append(Problem(what, hint=_again()))
+        problems.append(Problem(what, hint=UNPACK_AGAIN))
     return problems
 
 
@@ -155,25 +159,22 @@ def _damage(path: Path) -> str | None:
     """What is wrong with a PNG file, from its head and its tail; None if nothing is."""
     try:
         with path.open("rb") as file:
-            head = file.read(_SIZES.stop)
+            head = file.read(_KIND.stop)
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - len(_TAIL)))
             tail = file.read()
     except OSError as error:
-        return f"cannot be read ({error.strerror})"
+        return f"not readable ({error.strerror})"
     if not size:
-        return "are empty"
-    sizes = head[_SIZES]
-    if not head.startswith(_HEAD) or b"\0\0\0\0" in (sizes[:4], sizes[4:]):
-        return "are no PNG files"
-    return None if tail == _TAIL else "are cut off"
+        return "without any content"
+    if not head.startswith(_HEAD) or bytes(4) in (head[_SIZES][:4], head[_SIZES][4:]):
+        return "not in PNG format"
+    if tail != _TAIL:
+        return "cut off before the end"
+    return "in grey of 16 bits" if head[_KIND] == _DEEP_GREY else None
 
 
 # ---------------------------------------------------------------- words
-
-
-def _again() -> str:
-    return f"unpack the archive again; {_SOURCE}"
 
 
 def _count(things: Sequence[str], word: str) -> str:

@@ -19,7 +19,7 @@ from PIL import Image
 from mmspec_greedy.modelnet40_files import CLASSES, VIEWS
 
 #: Objects of each class in the official parts.
-OBJECTS = {"train": 5, "test": 2}
+OBJECTS = {"train": 4, "test": 2}
 
 _SIZE = 224
 _PIXEL = 2  # pixels of an image are drawn in squares of this side
@@ -27,8 +27,8 @@ _LEVELS = 6  # heights at which a class says its radius and paint
 _STEPS = 256  # steps from the left to the right edge of a cross-section
 _WHITE = 255.0
 
-_X = np.linspace(-1.2, 1.2, _SIZE // _PIXEL)
-_Y = _X[:, None]
+_EDGE = 1.2  # where an image ends; solids lie within -1 … 1
+_X = np.linspace(-_EDGE, _EDGE, _SIZE // _PIXEL)
 
 
 @attrs.frozen(eq=False)
@@ -80,14 +80,18 @@ def make_solid(label: int, number: int) -> Solid:
     return Solid(radius, paint, 3 + label % 4, random.uniform(-0.15, 0.15), tuple(boxes))
 
 
-def draw(solid: Solid, view: int) -> np.ndarray:
-    """The solid from one of the views, the first from the front. (224, 224) uint8"""
-    angle = 2 * np.pi * view / VIEWS
-    image = np.full((len(_X), len(_X)), _WHITE)
-    _draw_boxes(image, solid, angle, in_front=False)
-    _draw_solid(image, solid, angle)
-    _draw_boxes(image, solid, angle, in_front=True)
-    return image.astype(np.uint8).repeat(_PIXEL, axis=0).repeat(_PIXEL, axis=1)
+def draw(solid: Solid) -> Iterator[np.ndarray]:
+    """All views of a solid, from the front and on around it: (224, 224) uint8 each."""
+    across = _X / np.maximum(solid.radius, 1e-9)[:, None]  # -1 … 1 is inside the cross-section
+    steps = np.clip((across + 1) * (_STEPS / 2), -1, _STEPS).astype(int)  # the last step is empty
+    for angle in 2 * np.pi * np.arange(VIEWS) / VIEWS:
+        image = np.full(steps.shape, _WHITE)
+        _draw_boxes(image, solid, angle, in_front=False)
+        shade, is_front = _cross_section(solid.sides, solid.turn, angle)
+        grey = shade[steps] * np.where(is_front[steps], solid.paint[:, None], 1.0)
+        np.copyto(image, grey, where=grey > 0)
+        _draw_boxes(image, solid, angle, in_front=True)
+        yield image.astype(np.uint8).repeat(_PIXEL, axis=0).repeat(_PIXEL, axis=1)
 
 
 def _class_kinds() -> np.ndarray:
@@ -117,18 +121,9 @@ def _write_object(root: Path, label: int, part: str, number: int) -> None:
     name = CLASSES[label]
     folder = root / name / part
     folder.mkdir(parents=True, exist_ok=True)
-    solid = make_solid(label, number)
-    for view in range(VIEWS):
-        image = Image.fromarray(draw(solid, view))
-        image.save(folder / f"{name}_{number:04}.obj.shaded_v{view + 1:03}.png", compress_level=1)
-
-
-def _draw_solid(image: np.ndarray, solid: Solid, angle: float) -> None:
-    shade, is_front = _cross_section(solid.sides, solid.turn, angle)
-    across = _X / np.maximum(solid.radius, 1e-9)[:, None]  # -1 … 1 is inside the cross-section
-    steps = np.clip((across + 1) * (_STEPS / 2), -1, _STEPS).astype(int)  # the last step is empty
-    grey = shade[steps] * np.where(is_front[steps], solid.paint[:, None], 1.0)
-    np.copyto(image, grey, where=grey > 0)
+    for view, image in enumerate(draw(make_solid(label, number)), start=1):
+        file = folder / f"{name}_{number:04}.obj.shaded_v{view:03}.png"
+        Image.fromarray(image).save(file, compress_level=1)
 
 
 def _cross_section(sides: int, turn: float, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -154,4 +149,5 @@ def _draw_boxes(image: np.ndarray, solid: Solid, angle: float, *, in_front: bool
         nearness = box.x * np.sin(angle) + box.z * np.cos(angle)
         if (nearness > 0) == in_front:
             centre = box.x * np.cos(angle) - box.z * np.sin(angle)
-            image[(box.top <= _Y) & (np.abs(_X - centre) <= box.half_width)] = box.grey
+            left, right = np.searchsorted(_X, (centre - box.half_width, centre + box.half_width))
+            image[np.searchsorted(_X, box.top) :, left:right] = box.grey

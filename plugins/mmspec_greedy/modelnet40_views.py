@@ -10,9 +10,7 @@ import numpy as np
 from PIL import Image
 
 from mmspec.plugins.api import DataError, Source
-
-#: What Pillow makes of PNG files of 8 bits or less; deeper grey would be clipped on its way to RGB.
-_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA"}
+from mmspec_greedy.modelnet40_files import UNPACK_AGAIN
 
 
 @attrs.define(eq=False)
@@ -45,13 +43,21 @@ def _read_image(path: Path, out: np.ndarray) -> None:
     """Decode an image into `out` (3, size, size), resized if it has another size."""
     try:
         with Image.open(path, formats=("PNG",)) as file:
-            if file.mode not in _MODES:
-                raise ValueError(f"{file.mode} pixels of more than 8 bits")
-            image: Image.Image = file.convert("L" if file.mode in {"1", "L", "LA"} else "RGB")
+            image = _convert(file)
     except Exception as error:  # noqa: BLE001 - Pillow raises many kinds for damaged files
-        hint = "unpack the archive again, or run `mmspec data check` to find all such files"
-        raise DataError(f"{path} cannot be decoded: {error}", hint=hint) from None
+        raise DataError(f"{path} cannot be decoded: {error}", hint=UNPACK_AGAIN) from None
     if image.size != out.shape[1:]:
         image = image.resize(out.shape[1:], Image.Resampling.BILINEAR)
     pixels = np.asarray(image)
     out[:] = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _convert(image: Image.Image) -> Image.Image:
+    """Grey as L, and all else as RGB; transparency is dropped."""
+    if image.mode in {"1", "L", "LA"}:
+        return image.convert("L")
+    if image.mode in {"P", "PA"}:  # by way of RGBA, since palettes may hold transparent colours
+        image = image.convert("RGBA")
+    if image.mode not in {"RGB", "RGBA"}:  # deeper grey would be clipped
+        raise ValueError(f"its pixels are {image.mode}, of more than 8 bits")
+    return image.convert("RGB")
