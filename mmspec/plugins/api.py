@@ -426,6 +426,14 @@ class Figure(Plugin):
         del groups
         return 5.5, 3.0
 
+    @property
+    def panels_by(self) -> str | None:
+        """A label of the runs, or `experiment`, whose values `draw` keeps apart; None if it keeps none apart.
+
+        A row whose runs differ in anything else is refused: it would be averaged over.
+        """
+        return None
+
     @abstractmethod
     def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
         """Draw on `axes`; return remarks for the reader, such as what could not be drawn.

@@ -18,10 +18,15 @@ class RecordedRow(Protocol):
 
 
 class RecordedRun(Protocol):
-    """One finished run: `values` are its final metrics, `labels` tell it from its siblings."""
+    """One finished run: `values` are its final metrics, `labels` tell it from its siblings.
+
+    `experiment` is the name of its spec.
+    """
 
     @property
     def id(self) -> str: ...  # noqa: D102
+    @property
+    def experiment(self) -> str: ...  # noqa: D102
     @property
     def seed(self) -> int: ...  # noqa: D102
     @property

@@ -30,17 +30,36 @@ class RowsBy:
         "these values first, in this order, whether or not runs have them", default=()
     )
     labels: dict[str, str] = key("what a reader sees instead of a value", factory=dict)
+    published: dict[str, str] = key("for a value: the `method` it is called in published files", factory=dict)
 
 
 @attrs.frozen(kw_only=True)
 class Row:
-    """`[[rows]]`: one row, said explicitly."""
+    """`[[rows]]`: one row, said explicitly; either by `where`, or by `best_of` and `by`."""
 
     label: str = key("what a reader sees")
-    where: dict[str, Scalar] = key("the runs of this row: labels or keys of their spec, and their values")
+    where: dict[str, Scalar] = key(
+        "the runs of this row: labels or keys of their spec, and their values", factory=dict
+    )
+    best_of: tuple[dict[str, Scalar], ...] = key(
+        "several `where`: in each column, the row is the one of them with the highest mean of `by`",
+        default=(),
+    )
+    by: str | None = key(
+        "the metric that chooses from best_of, never of a test split, e.g. val/accuracy", default=None
+    )
+    published: str | None = key("the `method` that this row is called in published files", default=None)
 
 
 Rows = RowsBy | tuple[Row, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Beside:
+    """`published = {…}` of a column: the published figures that stand beside it."""
+
+    source: str = key("a file named by the report's `published`, without its folder and .toml")
+    column: str | None = key("its column; absent: its rows have a single value each", default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -56,6 +75,7 @@ class Column:
     )
     better: Better = key("which direction is better: max, min, or none", default="none")
     where: dict[str, Scalar] = key("only these runs of the row count in this column", factory=dict)
+    published: Beside | None = key("published figures to show beside this column", default=None)
 
     @property
     def decimals(self) -> int:
@@ -100,7 +120,11 @@ class Definition:
     title: str = key("title of the report")
     runs: tuple[str, ...] = key("experiments whose runs are read: names or patterns, under the runs' folder")
     text: str = key("what a reader should know first; blank lines part paragraphs", default="")
-    made_by: str | None = key("the command that makes the runs; absent: the one they recorded", default=None)
+    made_by: str | dict[str, str] | None = key(
+        "the command that makes the runs, or one for each experiment; absent: the one they recorded",
+        default=None,
+    )
+    published: tuple[str, ...] = key("files of published figures, as seen from the report's file", default=())
     rows: Rows | None = key("rows of the tables and figures that do not give their own", default=None)
     tables: tuple[Table, ...] = key("the tables, in order", default=())
     figures: tuple[FigureBlock, ...] = key("the figures, in order", default=())

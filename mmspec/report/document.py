@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -11,7 +11,7 @@ from mmspec.records import RunRecord
 from mmspec.report.definition import Definition
 from mmspec.report.groups import Groups
 from mmspec.report.selection import Selection
-from mmspec.report.table import Cell, Table
+from mmspec.report.table import Table
 from mmspec.report.text import Sentence
 
 
@@ -65,8 +65,3 @@ def used_runs(several: Sequence[Groups]) -> list[tuple[str, RunRecord]]:
             for run in sorted(runs, key=lambda run: run.seed):
                 seen.setdefault(run.path, (label, run))
     return list(seen.values())
-
-
-def cells(table: Table) -> Iterator[tuple[str, Cell]]:
-    """All cells, row by row, with the label of their row."""
-    return ((label, cell) for label, row in table.cells.items() for cell in row)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def _not_empty(_: object, __: object, value: Sequence[object]) -> None:
+def not_empty(_: object, __: object, value: Sequence[object]) -> None:
+    """Refuse an empty list."""
     if not value:
         raise ValueError("is an empty list")
 
@@ -153,20 +154,22 @@ def _left_out(groups: Groups, drawn: Mapping[str, int], value: str) -> Iterable[
 class Bars(Figure):
     """Final numbers: a bar for each value and row (mean and standard deviation), a point for each seed."""
 
-    values: tuple[str, ...] = option("metrics with their split", validator=_not_empty)
+    values: tuple[str, ...] = option("metrics with their split", validator=not_empty)
     labels: tuple[str, ...] = option("what a reader sees instead of the metrics' names", default=())
     y_label: str = option("what the vertical axis shows", default="")
 
     def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
         """One group of bars for each row that has a value."""
         del looks  # colours tell the values apart; rows stand beside each other
-        drawn = [label for label, runs in groups.items() if any(_numbers(runs, v) for v in self.values)]
+        drawn = [label for label, runs in groups.items() if any(finite_numbers(runs, v) for v in self.values)]
         width = 0.78 / len(self.values)
         handles: dict[str, Any] = {}
         for index, value in enumerate(self.values):
             name = self.labels[index] if index < len(self.labels) else value
             offset = (index - (len(self.values) - 1) / 2) * width
-            bars = [(place + offset, _numbers(groups[label], value)) for place, label in enumerate(drawn)]
+            bars = [
+                (place + offset, finite_numbers(groups[label], value)) for place, label in enumerate(drawn)
+            ]
             handles[name] = _bars(axes, [(x, v) for x, v in bars if v], width, f"C{index}")
         axes.axhline(0, color=axes.spines["left"].get_edgecolor(), linewidth=0.6)
         labels = [textwrap.fill(one_line(label), 14) for label in drawn]
@@ -175,12 +178,14 @@ class Bars(Figure):
         axes.set_ylabel(one_line(self.y_label), parse_math=False)
         _legend(axes, handles)
         reading = "Bars: mean over seeds; whiskers: standard deviation; points: single seeds."
-        found = {label: [len(_numbers(groups[label], value)) for value in self.values] for label in drawn}
+        found = {
+            label: [len(finite_numbers(groups[label], value)) for value in self.values] for label in drawn
+        }
         counts = {label: min(filter(None, lengths)) for label, lengths in found.items()}
         return [reading, *_left_out(groups, counts, " and ".join(self.values))]
 
 
-def _numbers(runs: Sequence[RecordedRun], value: str) -> list[float]:
+def finite_numbers(runs: Sequence[RecordedRun], value: str) -> list[float]:
     """The finite values, by seed."""
     found = [run.values.get(value) for run in sorted(runs, key=lambda run: run.seed)]
     return [float(v) for v in found if isinstance(v, int | float) and math.isfinite(v)]

@@ -5,13 +5,51 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import attrs
+
 from mmspec.errors import ReportError
 from mmspec.records import RunRecord
-from mmspec.report.definition import Rows, RowsBy, shown
-from mmspec.report.selection import Selection, matches, said
+from mmspec.report.definition import Row, Rows, RowsBy, shown
+from mmspec.report.selection import Selection, matches, said, same
 from mmspec.spec.words import dotted, show, suggestion
 
 Groups = Mapping[str, tuple[RunRecord, ...]]
+
+
+@attrs.frozen
+class Candidate:
+    """Runs that may stand in a row: those of which `where` is true."""
+
+    where: Mapping[str, Any]
+    runs: tuple[RunRecord, ...]
+
+    @property
+    def name(self) -> str:
+        """What tells it from the row's other candidates, for a reader."""
+        values = [shown(value) for name, value in self.where.items() if name != "experiment"]
+        return ", ".join(values) or shown(self.where.get("experiment", ""))
+
+    def fits(self, where: Mapping[str, Any]) -> bool:
+        """Whether a run could be of this candidate and of `where` too."""
+        return all(same(self.where[name], value) for name, value in where.items() if name in self.where)
+
+
+@attrs.frozen
+class RowRuns:
+    """A row and its runs: of one candidate, or `by` is the metric that chooses one in each column.
+
+    `method` is what the row is called in published files.
+    """
+
+    label: str
+    candidates: tuple[Candidate, ...]
+    by: str | None = None
+    method: str | None = None
+
+    @property
+    def runs(self) -> tuple[RunRecord, ...]:
+        """All that may stand in the row, each once."""
+        return tuple({run.path: run for c in self.candidates for run in c.runs}.values())
 
 
 def group(rows: Rows, selection: Selection) -> dict[str, tuple[RunRecord, ...]]:
@@ -20,44 +58,67 @@ def group(rows: Rows, selection: Selection) -> dict[str, tuple[RunRecord, ...]]:
     Raises:
         ReportError: the rows name a label or a value that no run has.
     """
+    return {row.label: row.runs for row in rows_of(rows, selection)}
+
+
+def rows_of(rows: Rows, selection: Selection) -> tuple[RowRuns, ...]:
+    """The rows with the runs that enter, in order; a row may be empty.
+
+    Raises:
+        ReportError: the rows name a label or a value that no run has.
+    """
     if isinstance(rows, RowsBy):
-        return _by_value(rows, selection)
-    check_names((name for row in rows for name in row.where), selection)
-    for label in {row.label for row in rows}:
-        if sum(row.label == label for row in rows) > 1:
-            raise _two_rows(label)
-    return {row.label: tuple(run for run in selection.runs if matches(run, row.where)) for row in rows}
+        found = _by_value(rows, selection)
+    else:
+        check_names((name for row in rows for where in _wheres(row) for name in where), selection)
+        found = [_said(row, selection) for row in rows]
+    labels = [row.label for row in found]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ReportError(f"two rows have the label {show(label)}", hint="give each row its own label")
+    return tuple(found)
 
 
-def _by_value(rows: RowsBy, selection: Selection) -> dict[str, tuple[RunRecord, ...]]:
+def _wheres(row: Row) -> tuple[Mapping[str, Any], ...]:
+    return row.best_of or (row.where,)
+
+
+def _said(row: Row, selection: Selection) -> RowRuns:
+    candidates = [
+        Candidate(where, tuple(run for run in selection.runs if matches(run, where)))
+        for where in _wheres(row)
+    ]
+    return RowRuns(row.label, tuple(candidates), row.by, row.published)
+
+
+def _by_value(rows: RowsBy, selection: Selection) -> list[RowRuns]:
     check_names([rows.by], selection)
     values = {value: said(run, rows.by) for run in selection.all_runs for value in [_text(run, rows.by)]}
     values.pop(None, None)
     order = list(
         dict.fromkeys([*map(shown, rows.order), *sorted(values, key=lambda v: _sortable(values[v]))])
     )
-    for value in rows.labels:
-        if value not in order:
-            raise ReportError(
-                f"rows.labels names {show(value)}, which is no value of {rows.by}",
-                hint=suggestion(value, order, of="its values"),
-            )
+    for name, named in (("labels", rows.labels), ("published", rows.published)):
+        for value in named:
+            if value not in order:
+                raise ReportError(
+                    f"rows.{name} names {show(value)}, which is no value of {rows.by}",
+                    hint=suggestion(value, order, of="its values"),
+                )
     runs: dict[str, list[RunRecord]] = {value: [] for value in order}
     for run in selection.runs:
         value = _text(run, rows.by)
         if value is not None:
             runs[value].append(run)
-    grouped: dict[str, tuple[RunRecord, ...]] = {}
-    for value in order:
-        label = rows.labels.get(value, value)
-        if label in grouped:
-            raise _two_rows(label)
-        grouped[label] = tuple(runs[value])
-    return grouped
-
-
-def _two_rows(label: str) -> ReportError:
-    return ReportError(f"two rows have the label {show(label)}", hint="give each row its own label")
+    typed = {**{shown(value): value for value in rows.order}, **values}
+    return [
+        RowRuns(
+            rows.labels.get(value, value),
+            (Candidate({rows.by: typed[value]}, tuple(runs[value])),),
+            method=rows.published.get(value),
+        )
+        for value in order
+    ]
 
 
 def _text(run: RunRecord, name: str) -> Any:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 
 from mmspec.report.document import Document, NotedTable, Picture
 from mmspec.report.style import INK
-from mmspec.report.table import Cell, Table
-from mmspec.report.text import Code, Sentence, link, minus, one_line
+from mmspec.report.table import Cell, PublishedCell, Table
+from mmspec.report.text import Code, Link, Sentence, link, minus, one_line
 
 _ARROWS = {"max": "&nbsp;↑", "min": "&nbsp;↓", "none": ""}
 
@@ -38,10 +38,10 @@ thead tr:last-child > th, thead td[rowspan] { border-bottom: 1px solid var(--rul
 th[scope=colgroup] { text-align: center; }
 th[scope=colgroup] span { display: block; border-bottom: 1px solid var(--rule); padding-bottom: .2rem; }
 tbody th { font-weight: 400; text-align: left; }
-th:first-child { padding-left: .2rem; text-align: left; }
+tbody th:first-child { padding-left: .2rem; }
 td:last-child, thead tr:last-child th:last-child { padding-right: 1rem; }
 tbody tr:hover { background: var(--wash); }
-.pm, .n { color: var(--soft); }
+.pm, .n, .published { color: var(--soft); }
 .pm { font-size: .92em; }
 sup { display: inline-block; width: .55em; margin-right: -.55em; line-height: 0; }
 td u { text-underline-offset: .2em; }
@@ -62,6 +62,7 @@ figure svg { display: block; width: 100%; max-width: 46rem; height: auto; margin
 """
 
 
+_PUBLISHED = ' class="published"'
 _OPENS: Sentence = ("A number opens to its seeds, each a link to its run.",)
 
 
@@ -95,9 +96,13 @@ def render(document: Document) -> str:
 
 def sentence(note: Sentence) -> str:
     """A note; code in a fixed-width face."""
-    return "".join(
-        f"<code>{escape(part.text)}</code>" if isinstance(part, Code) else escape(part) for part in note
-    )
+    return "".join(map(_part, note))
+
+
+def _part(part: str | Code) -> str:
+    if isinstance(part, Link):
+        return f'<a href="{escape(part.text)}" rel="noopener noreferrer">{escape(part.text)}</a>'
+    return f"<code>{escape(part.text)}</code>" if isinstance(part, Code) else escape(part)
 
 
 def _notes(notes: Iterable[Sentence]) -> str:
@@ -111,7 +116,7 @@ def _notes(notes: Iterable[Sentence]) -> str:
 def _table_block(noted: NotedTable, document: Document) -> str:
     table = noted.table
     small = f"<small>{escape(table.definition.text)}</small>" if table.definition.text else ""
-    rows = [_body_row(label, row, table, document) for label, row in table.cells.items()]
+    rows = [_body_row(label, line, table, document) for label, line in table.lines()]
     return "\n".join(
         [
             "<section>",
@@ -130,8 +135,8 @@ def _table_block(noted: NotedTable, document: Document) -> str:
 
 def _heads(table: Table) -> list[str]:
     labels = "".join(
-        f'<th scope="col">{escape(label)}{_ARROWS[column.better]}</th>'
-        for label, column in zip(table.labels, table.columns, strict=True)
+        f'<th scope="col"{_PUBLISHED if head.file else ""}>{escape(label)}{_ARROWS[head.better]}</th>'
+        for label, head in zip(table.labels, table.heads, strict=True)
     )
     if not any(column.group for column in table.columns):
         return [f"<tr><td></td>{labels}</tr>"]
@@ -144,8 +149,11 @@ def _heads(table: Table) -> list[str]:
     return [f'<tr><td rowspan="2"></td>{groups}</tr>', f"<tr>{labels}</tr>"]
 
 
-def _body_row(label: str, row: Iterable[Cell], table: Table, document: Document) -> str:
-    cells = "".join(f"<td>{_cell(cell, table, document)}</td>" for cell in row)
+def _body_row(label: str, line: Iterable[Cell | PublishedCell], table: Table, document: Document) -> str:
+    cells = "".join(
+        _claim(cell) if isinstance(cell, PublishedCell) else f"<td>{_cell(cell, table, document)}</td>"
+        for cell in line
+    )
     return f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>'
 
 
@@ -159,6 +167,14 @@ def _cell(cell: Cell, table: Table, document: Document) -> str:
         for run, value in cell.taken
     )
     return f"<details><summary>{_number(cell, table)}</summary><ul>{seeds}</ul></details>"
+
+
+def _claim(cell: PublishedCell) -> str:
+    """A published figure: grey, slanted, and nothing to open."""
+    if cell.claim is None or cell.row is None:
+        return f'<td{_PUBLISHED} title="not published">–</td>'
+    said = f"published as {cell.row.label}: {cell.file.source}"
+    return f'<td{_PUBLISHED} title="{escape(said)}"><i>{escape(cell.text)}</i></td>'
 
 
 def _number(cell: Cell, table: Table) -> str:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from mmspec.report.document import Document, NotedTable
-from mmspec.report.table import Cell, Table
-from mmspec.report.text import Code, Sentence, one_line
+from mmspec.report.published import Claim
+from mmspec.report.table import Cell, PublishedCell, Table
+from mmspec.report.text import Code, Link, Sentence, one_line
 
 _LETTERS = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
@@ -26,6 +27,18 @@ _ARROWS = {"max": r" $\uparrow$", "min": r" $\downarrow$", "none": ""}
 _HEAD = r"""% {title}
 % Made by mmspec report from the runs named below; changes are overwritten.
 % Needs \usepackage[T1]{{fontenc}} and \usepackage{{booktabs}}."""
+
+
+#: The table, smaller where it would be wider than the line; if that is not enough, as far out on both sides.
+_FIT = (
+    r"\sbox0{\setlength{\tabcolsep}{4pt}\mmspectable}",
+    r"\ifdim\wd0>\linewidth\sbox0{\footnotesize\setlength{\tabcolsep}{3pt}\mmspectable}\fi",
+    r"\ifdim\wd0>\linewidth\def\mmspecpm{$\pm$}%",
+    r"\sbox0{\scriptsize\setlength{\tabcolsep}{3pt}\mmspectable}\fi",
+    r"\makebox[\linewidth][c]{\usebox0}",
+)
+#: A slash of an address: the line may break behind it.
+_BREAK = r"/\allowbreak{}"
 
 
 def escape(text: str) -> str:
@@ -55,15 +68,18 @@ def _float(noted: NotedTable) -> str:
     caption = escape(wanted.title.rstrip(".") + "." + (f" {wanted.text}" if wanted.text else ""))
     lines = [
         r"\begin{table}[tbp]",
-        r"\centering\small\setlength{\tabcolsep}{4pt}",
+        r"\centering\small",
         rf"\caption{{{caption}}}\smallskip",
-        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.columns)}@{{}}}}",
+        r"\def\mmspecpm{\,$\pm$\,}",
+        r"\def\mmspectable{%",
+        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.heads)}@{{}}}}",
         r"\toprule",
         *_heads(table),
         r"\midrule",
-        *(_row([escape(label), *(_cell(table, cell) for cell in row)]) for label, row in table.cells.items()),
+        *(_row([escape(label), *(_cell(table, cell) for cell in line)]) for label, line in table.lines()),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
+        *_FIT,
         r"\par\smallskip",
         r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
         *(_sentence(note) for note in noted.notes),
@@ -75,8 +91,8 @@ def _float(noted: NotedTable) -> str:
 
 def _heads(table: Table) -> list[str]:
     labels = [
-        rf"\multicolumn{{1}}{{c}}{{{escape(label)}{_ARROWS[column.better]}}}"
-        for label, column in zip(table.labels, table.columns, strict=True)
+        rf"\multicolumn{{1}}{{c}}{{{escape(label)}{_ARROWS[head.better]}}}"
+        for label, head in zip(table.labels, table.heads, strict=True)
     ]
     groups = table.column_groups
     if not any(group for group, _ in groups):
@@ -94,10 +110,12 @@ def _row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(table: Table, cell: Cell) -> str:
+def _cell(table: Table, cell: Cell | PublishedCell) -> str:
+    if isinstance(cell, PublishedCell):
+        return rf"\textit{{{_claim(cell.claim)}}}" if cell.claim else "--"
     if cell.mean is None:
         return "NaN" if cell.taken else "--"
-    number = _number(cell.mean) + (rf"\,$\pm$\,{cell.std}" if cell.std else "")
+    number = _number(cell.mean) + (rf"\mmspecpm {cell.std}" if cell.std else "")
     if cell.is_best:
         number = rf"\textbf{{\boldmath {number}}}"
     elif table.is_second(cell):
@@ -105,6 +123,11 @@ def _cell(table: Table, cell: Cell) -> str:
     dagger = r"\rlap{\textsuperscript{\dag}}" if cell.differs else ""
     remark = f" ({escape(cell.remark)})" if cell.remark else ""
     return f"{number}{dagger}{remark}"
+
+
+def _claim(claim: Claim) -> str:
+    spread = rf"\mmspecpm {claim.std_text}" if claim.std_text else ""
+    return _number(claim.mean_text) + spread
 
 
 def _number(number: str) -> str:
@@ -115,6 +138,11 @@ def _number(number: str) -> str:
 
 
 def _sentence(note: Sentence) -> str:
-    return "".join(
-        rf"\texttt{{{escape(part.text)}}}" if isinstance(part, Code) else escape(part) for part in note
-    )
+    return "".join(map(_part, note))
+
+
+def _part(part: str | Code) -> str:
+    if not isinstance(part, Code):
+        return escape(part)
+    text = escape(part.text)
+    return rf"\texttt{{{text.replace('/', _BREAK) if isinstance(part, Link) else text}}}"

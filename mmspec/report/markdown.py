@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 from mmspec.report.document import Document, NotedTable
-from mmspec.report.table import Cell, Table
-from mmspec.report.text import ARROWS, Code, Sentence, link, minus, one_line
+from mmspec.report.table import Cell, PublishedCell, Table
+from mmspec.report.text import ARROWS, Code, Link, Sentence, link, minus, one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 #: What would begin a list, a heading or a rule at the beginning of a line.
 _BLOCK = re.compile(r"^(\d+)?([-+.)=])")
+
+#: What an address may hold as it is; brackets, quotes and the like are percent-encoded.
+_IN_ADDRESS = ":/?#@!$&+,;=%~."
 
 
 def escape(text: str) -> str:
@@ -52,7 +55,13 @@ def _bullets(notes: Iterable[Sentence]) -> str:
 
 def sentence(note: Sentence) -> str:
     """A note; code in backticks."""
-    return "".join(_code(part.text) if isinstance(part, Code) else escape(part) for part in note)
+    return "".join(map(_part, note))
+
+
+def _part(part: str | Code) -> str:
+    if isinstance(part, Link):
+        return f"[{escape(part.text)}]({quote(part.text, safe=_IN_ADDRESS)})"
+    return _code(part.text) if isinstance(part, Code) else escape(part)
 
 
 def _code(text: str) -> str:
@@ -65,8 +74,8 @@ def _code(text: str) -> str:
 
 def _table(table: Table) -> str:
     head = ["", *_heads(table)]
-    body = [[escape(label), *(_cell(table, cell) for cell in row)] for label, row in table.cells.items()]
-    return "\n".join(_row(cells) for cells in [head, ["---", *("---:" for _ in table.columns)], *body])
+    body = [[escape(label), *(_cell(table, cell) for cell in line)] for label, line in table.lines()]
+    return "\n".join(_row(cells) for cells in [head, ["---", *("---:" for _ in table.heads)], *body])
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -78,12 +87,14 @@ def _heads(table: Table) -> list[str]:
     above = [text for group, width in table.column_groups for text in (group, *[""] * (width - 1))]
     grouped = any(above)
     return [
-        (f"{escape(group)}<br>" if grouped else "") + escape(label) + ARROWS[column.better]
-        for group, label, column in zip(above, table.labels, table.columns, strict=True)
+        (f"{escape(group)}<br>" if grouped else "") + escape(label) + ARROWS[head.better]
+        for group, label, head in zip(above, table.labels, table.heads, strict=True)
     ]
 
 
-def _cell(table: Table, cell: Cell) -> str:
+def _cell(table: Table, cell: Cell | PublishedCell) -> str:
+    if isinstance(cell, PublishedCell):
+        return f"*{escape(cell.text)}*" if cell.claim else "–"
     if cell.mean is None:
         return "NaN" if cell.taken else "–"
     number = minus(cell.mean) + (f" ± {cell.std}" if cell.std else "")

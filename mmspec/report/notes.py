@@ -7,12 +7,12 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from mmspec.errors import RecordError
 from mmspec.records import RunRecord
+from mmspec.report.missing import MadeBy, missing_runs, scope_name
 from mmspec.report.selection import LeftOut, Selection
 from mmspec.report.statistics import ALPHA, MIN_TESTED
-from mmspec.report.table import Cell, Table
-from mmspec.report.text import Code, Sentence, listed, spans
+from mmspec.report.table import Cell, PublishedCell, Table
+from mmspec.report.text import Code, Link, Sentence, listed, spans
 from mmspec.spec.words import nearest
 
 _WHY = {
@@ -26,11 +26,11 @@ _WHY = {
 }
 
 
-def table_notes(table: Table, selection: Selection, made_by: str | None) -> list[Sentence]:
+def table_notes(table: Table, selection: Selection, made_by: MadeBy) -> list[Sentence]:
     """How to read the table, and what it lacks."""
-    notes = [*_reading(table), *_tests(table), _sources(table)]
-    notes += _missing_rows(table, selection, made_by)
-    notes += _missing_seeds(table, made_by)
+    notes = [*_reading(table), *_tests(table), _sources(table), *_published(table)]
+    notes += _chosen(table)
+    notes += missing_runs(table, selection, made_by)
     notes += _missing_values(table, selection)
     notes += _not_finite(table)
     return notes
@@ -92,6 +92,8 @@ def _tests(table: Table) -> Iterable[Sentence]:
 
 def _sources(table: Table) -> Sentence:
     """Which metric, on which split, stands in each column."""
+    if len(table.columns) > 1 and len({column.value for column in table.columns}) == 1:
+        return ("All columns as split/metric: ", Code(table.columns[0].value), ".")
     labels = [column.label for column in table.columns]
     parts: list[str | Code] = []
     for column in table.columns:
@@ -102,41 +104,41 @@ def _sources(table: Table) -> Sentence:
     return (*parts, ".")
 
 
-# ---------------------------------------------------------------- what is missing
+def _chosen(table: Table) -> Iterable[Sentence]:
+    """Which setting stands in a row that is the best of several."""
+    for row in table.rows:
+        if row.by is not None:
+            said = [c.said(scope_name(table, c.scope)) for c in table.choices if c.row is row]
+            yield (f"{row.label} is chosen by the highest ", Code(row.by), f": {'; '.join(said)}.")
 
 
-def _missing_rows(table: Table, selection: Selection, made_by: str | None) -> Iterable[Sentence]:
-    empty = [label for label, runs in table.groups.items() if not runs]
-    if empty:
-        command = made_by or _command(selection.all_runs)
-        yield ("No finished run of ", *listed(empty), *_makes(command, len(empty) > 1), ".")
+# ---------------------------------------------------------------- what others published
 
 
-def _missing_seeds(table: Table, made_by: str | None) -> Iterable[Sentence]:
-    wanted = {run.seed for runs in table.groups.values() for run in runs}
-    lacking: dict[tuple[int, ...], list[str]] = defaultdict(list)
-    for label, runs in table.groups.items():
-        if runs and (gone := wanted - {run.seed for run in runs}):
-            lacking[tuple(sorted(gone))].append(label)
-    for seeds, labels in lacking.items():
-        command = made_by or _command(run for label in labels for run in table.groups[label])
-        word = "seed" if len(seeds) == 1 else "seeds"
-        yield (*listed(labels), f" without {word} {spans(seeds)}", *_makes(command, len(seeds) > 1), ".")
+def _published(table: Table) -> Iterable[Sentence]:
+    """Where published figures are from, what they are not, and which of them stand in no row."""
+    shown = {head.file.name: head.file for head in table.heads if head.file is not None}
+    for file in shown.values():
+        cells = [c for _, line in table.lines() for c in line if isinstance(c, PublishedCell)]
+        claims = [cell.claim for cell in cells if cell.file is file and cell.claim is not None]
+        spread = "as printed there"
+        if not any(claim.std_text for claim in claims):
+            spread += ", single values without seeds or spread"
+        elif all(claim.std_text for claim in claims):
+            spread += ", mean ± standard deviation"
+        where: Sentence = (" (", Link(file.url), ")") if file.url else ()
+        yield (
+            f"Published: figures of {file.source}",
+            *where,
+            f", {spread}. They are claims to compare with, no results of these runs; "
+            "they are neither ranked nor tested, and bold is among our own.",
+        )
+        methods = {row.method for row in table.rows}
+        if absent := [row.label for method, row in file.rows.items() if method not in methods]:
+            yield (f"Published by {file.source}, in no row here: ", *listed(absent), ".")
 
 
-def _makes(command: str | None, several: bool) -> Sentence:
-    return ("; ", Code(command), " makes them" if several else " makes it") if command else ()
-
-
-def _command(runs: Iterable[RunRecord]) -> str | None:
-    """The command that the newest of these runs recorded."""
-    commands = []
-    for run in runs:
-        try:
-            commands.append((str(run.provenance.get("created", "")), str(run.provenance["command"])))
-        except (RecordError, KeyError):
-            continue
-    return max(commands)[1] if commands else None
+# ---------------------------------------------------------------- what cells lack
 
 
 def _missing_values(table: Table, selection: Selection) -> Iterable[Sentence]:

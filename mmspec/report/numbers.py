@@ -7,30 +7,48 @@ import io
 import json
 import math
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from mmspec.records import RunRecord
-from mmspec.report.document import Document, cells
-from mmspec.report.table import Cell, Table
+from mmspec.report.document import Document
+from mmspec.report.groups import RowRuns
+from mmspec.report.published import Claim, Published
+from mmspec.report.table import Cell, PublishedCell, Table
 from mmspec.report.text import Code, Sentence, one_line
 
-_HEAD = ("table", "row", "column", "value", "seed", "number", "run", "spec_hash")
+_HEAD = (
+    "table", "row", "column", "value", "seed", "number", "run", "spec_hash",
+    "published", "published_std", "published_unit", "published_source",
+)  # fmt: skip
 
 
 def as_csv(document: Document) -> str:
-    """One line for each number of each run: tidy, for statistics of one's own."""
+    """One line for each number of each run: tidy, for statistics of one's own.
+
+    Published figures have lines and columns of their own, so that nobody averages over them.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_HEAD)
     for noted in document.tables:
-        title = noted.table.definition.title
-        for label, cell in cells(noted.table):
-            for run, number in cell.taken:
-                column = cell.column
-                head = f"{column.group}, {column.label}" if column.group else column.label
-                line = (title, label, head, column.value, run.seed, number, run.id, run.identity["spec_hash"])
-                writer.writerow(one_line(item) if isinstance(item, str) else item for item in line)
+        for line in _lines(noted.table):
+            writer.writerow(one_line(item) if isinstance(item, str) else item for item in line)
     return file.getvalue()
+
+
+def _lines(table: Table) -> Iterator[tuple[Any, ...]]:
+    for label, line in table.lines():
+        for cell, head in zip(line, table.heads, strict=True):
+            column = head.column
+            name = f"{column.group}, {column.label}" if column.group else column.label
+            begin = (table.definition.title, label, name, column.value)
+            if isinstance(cell, Cell):
+                for run, number in cell.taken:
+                    yield (*begin, run.seed, number, run.id, run.identity["spec_hash"], *[""] * 4)
+            elif cell.claim is not None:
+                spread = cell.claim.std_text or ""
+                yield (*begin, *[""] * 4, cell.claim.mean_text, spread, cell.file.unit, cell.file.source)
 
 
 def as_json(document: Document) -> str:
@@ -67,11 +85,39 @@ def _table(table: Table) -> dict[str, Any]:
         "baseline": wanted.baseline,
         "columns": [
             {"label": c.label, "group": c.group, "value": c.value, "better": c.better, "unit": c.unit}
+            | ({"published": _source(table.published[c.published.source])} if c.published else {})
             for c in table.columns
         ],
         "rows": [
-            {"label": label, "cells": [_cell(cell) for cell in row]} for label, row in table.cells.items()
+            {"label": row.label, "cells": [_shown(cell, row, table) for cell in table.cells[row.label]]}
+            for row in table.rows
         ],
+    }
+
+
+def _source(file: Published) -> dict[str, Any]:
+    """Where published figures are from."""
+    return {"source": file.source, "url": file.url, "metric": file.metric, "unit": file.unit}
+
+
+def _shown(cell: Cell, row: RowRuns, table: Table) -> dict[str, Any]:
+    """A cell, and apart from it what was published of the same."""
+    whole = _cell(cell)
+    if cell.column.published is not None:
+        beside = table.beside(cell.column, row)
+        whole["published"] = _claim(beside.claim, beside) if beside.claim is not None else None
+    return whole
+
+
+def _claim(claim: Claim, beside: PublishedCell) -> dict[str, Any]:
+    return {
+        "method": beside.row.method if beside.row else None,
+        "label": beside.row.label if beside.row else None,
+        "mean": claim.mean,
+        "std": claim.std,
+        "unit": beside.file.unit,
+        "text": beside.text,
+        "source": beside.file.source,
     }
 
 

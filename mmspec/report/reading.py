@@ -12,13 +12,15 @@ import attrs
 from mmspec.errors import PluginError, ReportError, SpecError
 from mmspec.plugins.api import Figure
 from mmspec.plugins.registry import Registry
-from mmspec.report.definition import LANGUAGE, Definition, FigureBlock, RowsBy
+from mmspec.report.checks import Files, check_definition
+from mmspec.report.definition import Definition, FigureBlock
+from mmspec.report.published import Published, read_published
 from mmspec.spec.findings import Findings
 from mmspec.spec.load import Document, read_document
 from mmspec.spec.structure import MisfitError, fields, structure_fields
 from mmspec.spec.tree import Node
 from mmspec.spec.typed import note
-from mmspec.spec.words import show, suggestion
+from mmspec.spec.words import show
 
 _FIGURE_KEYS = frozenset(fields(FigureBlock)) - {"options"}
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -26,11 +28,15 @@ _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 @attrs.frozen
 class Reading:
-    """A report as read: its definition, its figures' plugins by name of their files, and where all stands."""
+    """A report as read: its definition, its figures' plugins by name of their files, and where all stands.
+
+    `published` are the files of published figures, by name.
+    """
 
     definition: Definition
     figures: Mapping[str, Figure]
     source: Document
+    published: Mapping[str, Published] = attrs.field(factory=dict)
 
 
 def read_definition(path: Path, registry: Registry) -> Reading:
@@ -42,16 +48,17 @@ def read_definition(path: Path, registry: Registry) -> Reading:
     findings = Findings()
     try:
         document = read_document(path)
-        definition = _definition(document.root, findings)
+        published = read_published(document.root, findings)
+        definition = _definition(document.root, published, findings)
         figures = _figures(document.root, registry, findings)
         findings.raise_any()
     except SpecError as error:
         raise ReportError(error.problems) from None
     assert definition is not None
-    return Reading(definition, figures, document)
+    return Reading(definition, figures, document, {name: file for name, file in published.items() if file})
 
 
-def _definition(root: Node, findings: Findings) -> Definition | None:
+def _definition(root: Node, files: Files, findings: Findings) -> Definition | None:
     """The definition; options of figures' plugins are put apart. None, with findings, if it does not fit."""
     tree = root.plain()
     blocks = tree.get("figures")
@@ -67,42 +74,8 @@ def _definition(root: Node, findings: Findings) -> Definition | None:
     except MisfitError as error:
         note(error, root, (), findings)
         return None
-    _check(definition, root, findings)
+    check_definition(definition, files, root, findings)
     return definition
-
-
-def _check(definition: Definition, root: Node, findings: Findings) -> None:
-    """What types cannot say."""
-    if definition.mmspec != LANGUAGE:
-        where = root.find(("mmspec",)).where()
-        findings.add(f"mmspec: this mmspec reads reports of version {LANGUAGE}", where)
-    if not definition.runs:
-        findings.add("runs: names no experiment", root.find(("runs",)).where())
-    if not definition.tables and not definition.figures:
-        findings.add("there is neither a table nor a figure", root.where(), "add [[tables]] or [[figures]]")
-    blocks = [*(("tables", i, t.rows) for i, t in enumerate(definition.tables))]
-    blocks += [("figures", i, f.rows) for i, f in enumerate(definition.figures)]
-    for kind, index, rows in blocks:
-        if (rows or definition.rows) is None:
-            where = root.find((kind, index)).where()
-            findings.add(f"{kind}[{index}]: has no rows", where, 'add rows = {by = "variant"} at the top')
-    for index, table in enumerate(definition.tables):
-        if not table.columns:
-            findings.add(f"tables[{index}]: has no columns", root.find(("tables", index)).where())
-        rows = table.rows or definition.rows
-        if table.baseline is not None and rows is not None and not isinstance(rows, RowsBy):
-            check_baseline(table.baseline, [row.label for row in rows], index, root, findings)
-
-
-def check_baseline(name: str, labels: list[str], index: int, root: Node, findings: Findings) -> None:
-    """Refuse a baseline that is no row."""
-    if name not in labels:
-        where = root.find(("tables", index, "baseline")).where()
-        findings.add(
-            f"tables[{index}].baseline: there is no row {show(name)}",
-            where,
-            suggestion(name, labels, of="rows"),
-        )
 
 
 def _figures(root: Node, registry: Registry, findings: Findings) -> dict[str, Figure]:

@@ -11,13 +11,16 @@ import attrs
 from mmspec.errors import Location, Problem, ReportError
 from mmspec.plugins.api import Figure
 from mmspec.plugins.registry import Registry, default_registry
+from mmspec.records import RunRecord
 from mmspec.report import html, latex, markdown, numbers
-from mmspec.report.definition import Definition, Rows, Table
+from mmspec.report.checks import check_baseline
+from mmspec.report.definition import Definition, Rows, Table, shown
 from mmspec.report.document import Document, NotedTable, Picture, used_runs
-from mmspec.report.groups import Groups, check_one_setting, group
+from mmspec.report.groups import Groups, check_one_setting, group, rows_of
+from mmspec.report.missing import all_commands
 from mmspec.report.notes import report_notes, table_notes
-from mmspec.report.reading import Reading, check_baseline, read_definition
-from mmspec.report.selection import Selection, experiments, read_runs
+from mmspec.report.reading import Reading, read_definition
+from mmspec.report.selection import Selection, experiments, read_runs, said
 from mmspec.report.style import as_files, drawing, looks
 from mmspec.report.table import build_table
 from mmspec.report.terminal import Terminal
@@ -82,8 +85,8 @@ def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
     """There is nothing to report on: what was looked for, and how to make it."""
     patterns = ", ".join(reading.definition.runs)
     there = listed(folder.name for folder in experiments(root))
-    command = reading.definition.made_by
-    hint = f"make them by: {command}" if command else (f"there are runs of: {there}" if there else None)
+    commands = all_commands(reading.definition.made_by)
+    hint = f"make them by: {commands}" if commands else (f"there are runs of: {there}" if there else None)
     where = reading.source.where("runs")
     return ReportError(
         [Problem(f"there are no runs of {patterns} under {root}", where, hint), *selection.problems]
@@ -94,11 +97,14 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
     """The report's numbers, and its pictures if they are to be drawn."""
     definition = reading.definition
     tables = [_noted(index, wanted, reading, selection) for index, wanted in enumerate(definition.tables)]
-    shown = [_figure_groups(index, reading, selection) for index in range(len(definition.figures))]
-    used = used_runs([*(noted.table.groups for noted in tables), *shown])
+    drawn = [
+        _figure_groups(index, figure.panels_by, reading, selection)
+        for index, figure in enumerate(reading.figures.values())
+    ]
+    used = used_runs([*(noted.table.groups for noted in tables), *drawn])
     notes = report_notes(selection, [run for _, run in used])
     pictures: list[Picture] = []
-    for block, groups, (name, figure) in zip(definition.figures, shown, reading.figures.items(), strict=True):
+    for block, groups, (name, figure) in zip(definition.figures, drawn, reading.figures.items(), strict=True):
         if draw:
             data, remarks = _draw(figure, groups)
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
@@ -107,31 +113,40 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
 
 def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) -> NotedTable:
     with _located(reading.source.where("tables", index)):
-        groups = _groups(wanted.rows, reading.definition, selection)
-        _check_baseline(wanted.baseline, groups, index, reading)
-        table = build_table(wanted, groups)
+        rows = rows_of(_rows(wanted.rows, reading.definition), selection)
+        _check_baseline(wanted.baseline, [row.label for row in rows], index, reading)
+        table = build_table(wanted, rows, reading.published)
     return NotedTable(table, table_notes(table, selection, reading.definition.made_by))
 
 
-def _figure_groups(index: int, reading: Reading, selection: Selection) -> Groups:
+def _figure_groups(index: int, panels: str | None, reading: Reading, selection: Selection) -> Groups:
     with _located(reading.source.where("figures", index)):
-        groups = _groups(reading.definition.figures[index].rows, reading.definition, selection)
+        groups = group(_rows(reading.definition.figures[index].rows, reading.definition), selection)
         for label, runs in groups.items():
-            check_one_setting(label, runs)
+            for part in _panels(runs, panels):
+                check_one_setting(label, part)
     return groups
 
 
-def _groups(rows: Rows | None, definition: Definition, selection: Selection) -> Groups:
+def _rows(rows: Rows | None, definition: Definition) -> Rows:
     rows = rows or definition.rows
     assert rows is not None  # the reading has refused it
-    return group(rows, selection)
+    return rows
 
 
-def _check_baseline(name: str | None, groups: Groups, index: int, reading: Reading) -> None:
+def _panels(runs: Sequence[RunRecord], name: str | None) -> list[list[RunRecord]]:
+    """The runs of one row by the panel of the figure that they are drawn in."""
+    found: dict[str, list[RunRecord]] = {}
+    for run in runs:
+        found.setdefault(shown(said(run, name)) if name else "", []).append(run)
+    return list(found.values())
+
+
+def _check_baseline(name: str | None, labels: list[str], index: int, reading: Reading) -> None:
     """Refuse a baseline that is no row; of rows by value this is known only with the runs."""
     if name is not None:
         findings = Findings()
-        check_baseline(name, list(groups), index, reading.source.root, findings)
+        check_baseline(name, labels, index, reading.source.root, findings)
         if findings:
             raise ReportError(findings.problems())
 

@@ -167,9 +167,9 @@ def said(run: RunRecord, name: str) -> Any:
 
 def matches(run: RunRecord, where: Mapping[str, Any]) -> bool:
     """Whether the run has all these labels or keys with these values."""
-    return all(_same(said(run, name), value) for name, value in where.items())
+    return all(same(said(run, name), value) for name, value in where.items())
 
 
-def _same(first: Any, second: Any) -> bool:
+def same(first: Any, second: Any) -> bool:
     """Equality that tells true from 1."""
     return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
 from mmspec.records import RunRecord
 from mmspec.report import definition
+from mmspec.report.choice import Choice, choose
 from mmspec.report.definition import Column
-from mmspec.report.groups import Groups, check_one_setting
+from mmspec.report.groups import Groups, RowRuns, check_one_setting
+from mmspec.report.published import Claim, Published, PublishedRow
 from mmspec.report.selection import matches
-from mmspec.report.statistics import ALPHA, Summary, holm, ranks, summarise, welch
+from mmspec.report.statistics import ALPHA, Better, Summary, holm, ranks, summarise, welch
+from mmspec.report.text import minus
 
 
 @attrs.frozen
@@ -75,31 +78,102 @@ class Cell:
 
 
 @attrs.frozen
+class PublishedCell:
+    """A published figure beside one of ours; `claim` is None where none was published. Never ranked."""
+
+    file: Published
+    row: PublishedRow | None = None
+    claim: Claim | None = None
+
+    @property
+    def text(self) -> str:
+        """The figure as it was printed, with a true minus sign; a dash where there is none."""
+        if self.claim is None:
+            return "–"
+        spread = f" ± {self.claim.std_text}" if self.claim.std_text else ""
+        return minus(self.claim.mean_text) + spread
+
+
+@attrs.frozen
+class Head:
+    """The head of a column as shown: `column`, or the published figures of `file` beside it."""
+
+    column: Column
+    file: Published | None = None
+
+    @property
+    def better(self) -> Better:
+        """Which direction is better; none for published figures, which are not ranked."""
+        return "none" if self.file else self.column.better
+
+
+@attrs.frozen
 class Table:
-    """`cells` has one entry for each row's label, in order: a cell for each column."""
+    """`cells` has one entry for each row's label, in order: a cell for each column.
+
+    Cells are our numbers alone: whatever averages, ranks or tests goes over them. `heads` and `line` are
+    what is shown: published figures stand after the column that they belong to.
+    """
 
     definition: definition.Table
-    groups: Groups
+    rows: tuple[RowRuns, ...]
     cells: Mapping[str, tuple[Cell, ...]]
+    choices: tuple[Choice, ...] = ()
+    published: Mapping[str, Published] = attrs.field(factory=dict)
+
+    @property
+    def groups(self) -> Groups:
+        """The runs of each row."""
+        return {row.label: row.runs for row in self.rows}
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """The columns, in order."""
+        """Our columns, in order."""
         return self.definition.columns
+
+    @property
+    def heads(self) -> list[Head]:
+        """The columns as shown, in order."""
+        heads = []
+        for column in self.columns:
+            heads.append(Head(column))
+            if column.published is not None:
+                heads.append(Head(column, self.published[column.published.source]))
+        return heads
 
     @property
     def column_groups(self) -> list[tuple[str, int]]:
         """Heads above neighbouring columns, each with how many it spans; empty where there is no group."""
-        return [(_group_head(columns), len(columns)) for columns in _spans(self.columns)]
+        return [(_group_head(heads), len(heads)) for heads in _spans(self.heads)]
 
     @property
     def labels(self) -> list[str]:
         """The heads of the columns, with their unit where their group does not say it."""
         return [
-            column.label + (" (%)" if column.unit == "percent" and not _shares_percent(columns) else "")
-            for columns in _spans(self.columns)
-            for column in columns
+            _label(head, heads)
+            + (" (%)" if head.column.unit == "percent" and not _shares_percent(heads) else "")
+            for heads in _spans(self.heads)
+            for head in heads
         ]
+
+    def lines(self) -> Iterator[tuple[str, list[Cell | PublishedCell]]]:
+        """The rows as shown, each with its label."""
+        for row in self.rows:
+            line: list[Cell | PublishedCell] = []
+            for cell in self.cells[row.label]:
+                line.append(cell)
+                if cell.column.published is not None:
+                    line.append(self.beside(cell.column, row))
+            yield row.label, line
+
+    def beside(self, column: Column, row: RowRuns) -> PublishedCell:
+        """What was published of a row, to stand beside `column`, which has a published one."""
+        assert column.published is not None
+        file = self.published[column.published.source]
+        found = file.rows.get(row.method) if row.method else None
+        if found is None:
+            return PublishedCell(file)
+        return PublishedCell(file, found, found.claims.get(column.published.column))
 
     @property
     def seeds_expected(self) -> int:
@@ -116,35 +190,46 @@ class Table:
         return self.definition.underline_second and cell.rank == 2
 
 
-def _spans(columns: Sequence[Column]) -> list[list[Column]]:
+def _spans(heads: Sequence[Head]) -> list[list[Head]]:
     """Neighbouring columns of one group."""
-    spans: list[list[Column]] = []
-    for column in columns:
-        if spans and spans[-1][0].group == column.group:
-            spans[-1].append(column)
+    spans: list[list[Head]] = []
+    for head in heads:
+        if spans and spans[-1][0].column.group == head.column.group:
+            spans[-1].append(head)
         else:
-            spans.append([column])
+            spans.append([head])
     return spans
 
 
-def _shares_percent(columns: Sequence[Column]) -> bool:
+def _shares_percent(heads: Sequence[Head]) -> bool:
     """Whether the head above these columns says their unit."""
-    return columns[0].group is not None and all(column.unit == "percent" for column in columns)
+    return heads[0].column.group is not None and all(head.column.unit == "percent" for head in heads)
 
 
-def _group_head(columns: Sequence[Column]) -> str:
-    return (columns[0].group or "") + (" (%)" if _shares_percent(columns) else "")
+def _group_head(heads: Sequence[Head]) -> str:
+    return (heads[0].column.group or "") + (" (%)" if _shares_percent(heads) else "")
 
 
-def build_table(wanted: definition.Table, groups: Groups) -> Table:
-    """The table that `wanted` asks for, from runs grouped by row.
+def _label(head: Head, heads: Sequence[Head]) -> str:
+    """The head of a column; a published one names ours, unless it is plain which that is."""
+    if head.file is None:
+        return head.column.label
+    alone = head.column.group is not None and sum(other.file is None for other in heads) == 1
+    return "published" if alone else f"{head.column.label}, published"
+
+
+def build_table(
+    wanted: definition.Table, rows: tuple[RowRuns, ...], published: Mapping[str, Published]
+) -> Table:
+    """The table that `wanted` asks for, from runs sorted into rows.
 
     Raises:
-        ReportError: a cell would average over runs of different settings.
+        ReportError: a cell would average over runs of different settings, or be chosen on test.
     """
-    by_column = [_column_cells(column, groups, wanted.baseline) for column in wanted.columns]
-    cells = {label: tuple(column[label] for column in by_column) for label in groups}
-    table = Table(wanted, groups, cells)
+    choices = _choices(wanted.columns, rows)
+    by_column = [_column_cells(column, rows, wanted.baseline, choices) for column in wanted.columns]
+    cells = {row.label: tuple(column[row.label] for column in by_column) for row in rows}
+    table = Table(wanted, rows, cells, choices, published)
     expected = table.seeds_expected
     filled = {
         label: tuple(attrs.evolve(cell, seeds_expected=expected) for cell in row)
@@ -153,9 +238,21 @@ def build_table(wanted: definition.Table, groups: Groups) -> Table:
     return attrs.evolve(table, cells=filled)
 
 
-def _column_cells(column: Column, groups: Groups, baseline: str | None) -> dict[str, Cell]:
+def _choices(columns: Sequence[Column], rows: Sequence[RowRuns]) -> tuple[Choice, ...]:
+    """What is chosen for each row that is a choice, once for all columns of the same runs."""
+    scopes: list[Mapping[str, object]] = []
+    for column in columns:
+        if column.where not in scopes:
+            scopes.append(column.where)
+    return tuple(choose(row, scope) for row in rows if row.by is not None for scope in scopes)
+
+
+def _column_cells(
+    column: Column, rows: Sequence[RowRuns], baseline: str | None, choices: Sequence[Choice]
+) -> dict[str, Cell]:
     """One column, top to bottom: averaged, ranked and tested."""
-    cells = {label: _cell(label, column, runs) for label, runs in groups.items()}
+    chosen = {choice.row.label: choice.runs for choice in choices if choice.scope == column.where}
+    cells = {row.label: _cell(row.label, column, chosen.get(row.label, row.runs)) for row in rows}
     whole = {label: cell for label, cell in cells.items() if cell.mean and not cell.summary.dropped}
     places = ranks({label: float(cell.mean or "nan") for label, cell in whole.items()}, column.better)
     p_values = _tests(whole, baseline)

@@ -10,13 +10,11 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from mmspec.report.document import Document, NotedTable
-from mmspec.report.table import Cell, Table
+from mmspec.report.table import Cell, Head, PublishedCell, Table
 from mmspec.report.text import ARROWS, Code, Sentence, minus, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
-
-    from mmspec.report.definition import Column
 
 
 class Terminal:
@@ -41,10 +39,10 @@ def _block(noted: NotedTable, marks: str, width: int) -> list[RenderableType]:
 def _grid(table: Table, marks: str, width: int) -> list[RenderableType]:
     """The table, below a line with the heads of its groups if there is room for it."""
     cells = [
-        [Text(one_line(label)), *(_cell(table, cell, marks) for cell in row)]
-        for label, row in table.cells.items()
+        [Text(one_line(label)), *(_cell(table, cell, marks) for cell in line)]
+        for label, line in table.lines()
     ]
-    heads = [Text(), *map(_head, table.labels, table.columns)]
+    heads = [Text(), *map(_head, table.labels, table.heads)]
     widths = [_width(head, [row[i] for row in cells]) for i, head in enumerate(heads)]
     groups = table.column_groups
     above = any(group for group, _ in groups) and sum(widths) + _GAP * len(widths) <= width
@@ -88,11 +86,14 @@ def _width(head: Text, cells: list[Text]) -> int:
     return max([1, *words, *(cell.cell_len for cell in cells)])
 
 
-def _head(label: str, column: Column) -> Text:
-    return Text(one_line(label) + ARROWS[column.better].replace(" ", "\u00a0"))
+def _head(label: str, head: Head) -> Text:
+    style = "italic dim" if head.file else ""
+    return Text(one_line(label) + ARROWS[head.better].replace(" ", "\u00a0"), style)
 
 
-def _cell(table: Table, cell: Cell, marks: str) -> Text:
+def _cell(table: Table, cell: Cell | PublishedCell, marks: str) -> Text:
+    if isinstance(cell, PublishedCell):
+        return Text(cell.text, style="italic dim")
     if cell.mean is None:
         return Text("NaN" if cell.taken else "–", style="dim")
     number = minus(cell.mean) + (f" ± {cell.std}" if cell.std else "")

@@ -19,6 +19,11 @@ class Code:
     text: str
 
 
+@attrs.frozen
+class Link(Code):
+    """An http or https address, to be followed where a format can."""
+
+
 #: A sentence: plain words and code.
 Sentence = tuple[str | Code, ...]
 

@@ -99,7 +99,7 @@ class _Reader:
     def _read(
         self, path: Path, identity: Path, named: Location | None, chain: tuple[Path, ...]
     ) -> Node | None:
-        source = self._text(path, named)
+        source = read_source(path, named, self.findings)
         if source is None:
             return None
         self.sources[identity] = source
@@ -127,23 +127,25 @@ class _Reader:
                 )
         return tuple(name for name in names if isinstance(name.value, str) and name.value)
 
-    def _text(self, path: Path, named: Location | None) -> Source | None:
-        where = named or Location(str(path))
-        try:
-            kind = path.stat()
-            if not stat.S_ISREG(kind.st_mode):
-                self.findings.add(f"{path} is no file", where, "give a TOML file")
-                return None
-            if kind.st_size > LARGEST:
-                self.findings.add(f"{path} has {kind.st_size:,} bytes: no spec is that long", where)
-                return None
-            return _decoded(path, path.read_bytes(), self.findings)
-        except FileNotFoundError:
-            self.findings.add(f"there is no file {path}", where, _near_files(path))
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self.findings.add(f"{show(str(path))} cannot be read: {reason}", where)
-        return None
+
+def read_source(path: Path, named: Location | None, findings: Findings) -> Source | None:
+    """The text of a TOML file; None, and a finding where it is `named`, if it cannot be had."""
+    where = named or Location(str(path))
+    try:
+        kind = path.stat()
+        if not stat.S_ISREG(kind.st_mode):
+            findings.add(f"{path} is no file", where, "give a TOML file")
+            return None
+        if kind.st_size > LARGEST:
+            findings.add(f"{path} has {kind.st_size:,} bytes: no spec is that long", where)
+            return None
+        return _decoded(path, path.read_bytes(), findings)
+    except FileNotFoundError:
+        findings.add(f"there is no file {path}", where, _near_files(path))
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        findings.add(f"{show(str(path))} cannot be read: {reason}", where)
+    return None
 
 
 def _decoded(path: Path, data: bytes, findings: Findings) -> Source | None:

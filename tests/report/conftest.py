@@ -7,13 +7,14 @@ from mmspec.plugins.discovery import Discovery
 from mmspec.plugins.registry import make_registry
 from mmspec.report import render_report
 from mmspec.report.figures import Bars, Curves
+from mmspec.report.points import Points
 
 
 @pytest.fixture(scope="session")
 def registry():
     """The figures of mmspec, whatever is installed."""
     return make_registry(Discovery((), ())).with_plugins(
-        {("figure", "curves"): Curves, ("figure", "bars"): Bars}
+        {("figure", "curves"): Curves, ("figure", "bars"): Bars, ("figure", "points"): Points}
     )
 
 

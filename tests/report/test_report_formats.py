@@ -112,7 +112,7 @@ def test_latex_is_booktabs(files):
     text = files["table.tex"].read_text()
     assert r"\cmidrule(lr){2-4}\cmidrule(lr){5-7}\cmidrule(lr){8-8}" in text
     assert r"\multicolumn{3}{c}{Test accuracy (\%)}" in text
-    assert re.search(r"\\textbf\{\\boldmath 9\d\.\d\\,\$\\pm\$\\,\d\.\d\}", text)
+    assert re.search(r"\\textbf\{\\boldmath 9\d\.\d\\mmspecpm \d\.\d\}", text)
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and "multi" not in line]
     assert [row.count(" & ") for row in rows] == [7] * 6
     assert "\\hline" not in text
