@@ -75,7 +75,7 @@ def command(
     plans = choose(experiment.plans, seeds, variants)
     if smoke:
         plans = smoke_plans(plans if seeds else first_seed(plans))
-        click.echo(f"smoke run: {in_words(plans)}; its numbers mean nothing")
+        click.echo(f"smoke runs, whose numbers mean nothing, {in_words(plans)}")
     with offering_smoke(spec):
         prepared = prepare(plans, runs, smoke=smoke)
     _say_stale(prepared)

@@ -45,16 +45,16 @@ def first_seed(plans: Sequence[RunPlan]) -> tuple[RunPlan, ...]:
 
 
 def in_words(plans: Iterable[RunPlan]) -> str:
-    """What smoke runs are, in a line: on how many samples, where they are, how long."""
+    """What smoke runs are, in a line: where their data lie, how many samples, how many epochs."""
     stages = [stage for plan in plans for stage in plan.stages]
     sizes = {}
     for stage in stages:
         key = json.dumps(stage.resolved["dataset"], sort_keys=True)
         if key not in sizes:
             sources = stage.dataset.open(tuple(stage.backbones))
-            sizes[key] = f"{sum(map(len, sources.values()))} samples of {stage.spec.dataset.use}"
+            sizes[key] = f"{len(sources['train'])} training samples of {stage.spec.dataset.use}"
     epochs = max(stage.spec.train.epochs for stage in stages)
-    return f"{' and '.join(sizes.values())} in {cache_folder('smoke')}, {epochs} epochs"
+    return f"on stand-ins in {cache_folder('smoke')}: {', '.join(sizes.values())}; {epochs} epochs"
 
 
 def _resolved(plan: RunPlan, made: dict[str, Dataset]) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def _short(train: Train) -> Train:
         batch_size=min(train.batch_size, BATCH),
         eval_batch_size=None if train.eval_batch_size is None else min(train.eval_batch_size, BATCH),
         workers=min(train.workers, 1),
-        log_every=1,
+        log_every=min(train.log_every, 5),
         stop=None,
     )
 

@@ -226,10 +226,10 @@ class ColoredMnist(ColoredDataset):
         return count - round(self.validation * count)
 
     def write_sample(self, root: Path) -> ColoredMnist:
-        """1297 training and 500 test digits of scikit-learn, enlarged, as IDX files under `root`."""
+        """720 training and 240 test digits of scikit-learn, enlarged, as IDX files under `root`."""
         images, targets = load_digits()
-        idx.write_pair(root, "train", images[:1297], targets[:1297])
-        idx.write_pair(root, "t10k", images[1297:], targets[1297:])
+        idx.write_pair(root, "train", images[:720], targets[:720])
+        idx.write_pair(root, "t10k", images[720:960], targets[720:960])
         return attrs.evolve(self, root=root)
 
 
