@@ -20,6 +20,8 @@ PACKAGES = ("mmspec_greedy", "mmspec_torch")
 #: The modules of a first-party package that may define plugins, and their kinds.
 KINDS = {
     "datasets": "dataset",
+    "modelnet40": "dataset",
+    "nvgesture": "dataset",
     "backbones": "backbone",
     "fusions": "fusion",
     "strategies": "balancing",
