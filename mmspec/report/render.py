@@ -9,6 +9,7 @@ from pathlib import Path
 import attrs
 
 from mmspec.errors import Location, Problem, ReportError
+from mmspec.graph.identity import SMOKE
 from mmspec.plugins.api import Figure
 from mmspec.plugins.registry import Registry, default_registry
 from mmspec.records import RunRecord
@@ -74,7 +75,7 @@ def render_report(
         raise ReportError(f"there is no format {unknown[0]!r}", hint=f"formats: {', '.join(FORMATS)}")
     reading = read_definition(path, registry or default_registry())
     selection = read_runs(runs_root, reading.definition.runs)
-    if not selection.all_runs:
+    if all(run.is_smoke for run in selection.all_runs):
         raise _no_runs(reading, runs_root, selection)
     draw = bool({"html", "markdown", *_DRAWN} & set(formats))
     document = build_document(reading, selection, out, draw=draw)
@@ -83,14 +84,14 @@ def render_report(
 
 def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
     """There is nothing to report on: what was looked for, and how to make it."""
-    patterns = ", ".join(reading.definition.runs)
-    there = listed(folder.name for folder in experiments(root))
+    patterns = reading.definition.runs
+    what = f"there are no runs of {', '.join(patterns)} under {root}"
+    if selection.all_runs or read_runs(root, [SMOKE + pattern for pattern in patterns]).all_runs:
+        what += ", but for smoke runs, whose numbers mean nothing"
+    there = listed(folder.name for folder in experiments(root) if not folder.name.startswith(SMOKE))
     commands = all_commands(reading.definition.made_by)
     hint = f"make them by: {commands}" if commands else (f"there are runs of: {there}" if there else None)
-    where = reading.source.where("runs")
-    return ReportError(
-        [Problem(f"there are no runs of {patterns} under {root}", where, hint), *selection.problems]
-    )
+    return ReportError([Problem(what, reading.source.where("runs"), hint), *selection.problems])
 
 
 def build_document(reading: Reading, selection: Selection, folder: Path, *, draw: bool = True) -> Document:

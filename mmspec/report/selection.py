@@ -22,7 +22,7 @@ from typing import Any, Literal
 import attrs
 
 from mmspec.errors import Problem, RecordError
-from mmspec.graph.identity import IRRELEVANT
+from mmspec.graph.identity import IRRELEVANT, SMOKE
 from mmspec.records import RunRecord, find_runs
 
 Reason = Literal["failed", "unfinished", "running", "smoke", "stale", "spec changed", "duplicate"]
@@ -51,11 +51,16 @@ class Selection:
 
 
 def read_runs(root: Path, patterns: Sequence[str]) -> Selection:
-    """The runs of the experiments under `root` whose names match one of `patterns`."""
+    """The runs of the experiments under `root` whose names match one of `patterns`.
+
+    A pattern such as `*` does not stand for experiments of smoke runs.
+    """
     runs: list[RunRecord] = []
     problems: list[Problem] = []
     for folder in experiments(root):
-        if any(fnmatch.fnmatchcase(folder.name, pattern) for pattern in patterns):
+        smoke = folder.name.startswith(SMOKE)
+        fitting = [pattern for pattern in patterns if pattern.startswith(SMOKE) == smoke]
+        if any(fnmatch.fnmatchcase(folder.name, pattern) for pattern in fitting):
             found = find_runs(folder)
             runs += found.runs
             problems += found.problems
