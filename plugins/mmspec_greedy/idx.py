@@ -79,7 +79,7 @@ def write_pair(root: Path, part: str, images: np.ndarray, labels: np.ndarray) ->
 
 
 def _fetch(root: Path) -> str:
-    return f"python -c \"import torchvision; torchvision.datasets.MNIST({str(root)!r}, download=True)\""
+    return f'python -c "import torchvision; torchvision.datasets.MNIST({str(root)!r}, download=True)"'
 
 
 def _missing(root: Path, files: Sequence[Path]) -> Problem:
