@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import torch
@@ -22,6 +23,15 @@ def run(cut: Cut, x: Tensor) -> Tensor:
 def modules(cut: Cut) -> nn.ModuleList:
     """All parts of a cut, to be moved and switched together."""
     return nn.ModuleList([*cut.stages.values(), cut.pool])
+
+
+def initialised(plugin, shape: tuple[int, ...] = (3, 32, 32)) -> tuple[Cut, Sequence[str]]:
+    """A cut with its weights loaded, and what was said of them."""
+    torch.manual_seed(9)
+    cut = plugin.build(shape)
+    remarks = plugin.initialise(cut)
+    modules(cut).eval()
+    return cut, remarks
 
 
 def state(plugin, cut: Cut) -> dict[str, Tensor]:

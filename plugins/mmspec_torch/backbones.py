@@ -93,6 +93,7 @@ class VideoResNet(Pretrained):
     """What residual networks for videos share; stages stem, layer1, layer2, layer3, layer4."""
 
     network: ClassVar[str]
+    example = (3, 8, 32, 32)
 
     def stage_names(self) -> tuple[str, ...]:
         """The stem and the four layers."""
@@ -136,6 +137,7 @@ class I3d(Pretrained):
     """I3D, inflated Inception-v1 (Carreira & Zisserman 2017), for videos; pooled features of size 1024."""
 
     network = "i3d"
+    example = (3, 8, 32, 32)
     classifier = "logits."
     relative = Relative(
         published_as="GoogLeNet_Weights",

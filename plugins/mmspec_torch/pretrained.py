@@ -8,7 +8,17 @@ from typing import ClassVar, Self
 
 import attrs
 
-from mmspec.plugins.api import Backbone, Cut, DataError, Mistake, Outline, Problem, hash_files, option
+from mmspec.plugins.api import (
+    Backbone,
+    Cut,
+    DataError,
+    GraphError,
+    Mistake,
+    Outline,
+    Problem,
+    hash_files,
+    option,
+)
 from mmspec_torch.published import FILES
 
 #: How the names of files of weights end; anything with a slash is a path as well.
@@ -42,6 +52,8 @@ class Pretrained(Backbone):
     #: What the classifier's parameters begin with.
     classifier: ClassVar[str] = "fc."
     relative: ClassVar[Relative | None] = None
+    #: A shape of samples that it takes.
+    example: ClassVar[tuple[int, ...]] = (3, 32, 32)
 
     weights: str = option(
         '"none": fresh; the path of a file with a state dict of the uncut network (.pth, .pt); or a name of '
@@ -77,17 +89,20 @@ class Pretrained(Backbone):
             )
 
     def check(self) -> Sequence[Problem]:
-        """The file of weights is there; published ones are fetched now, once for all runs."""
-        if file := self.published().get(self.weights):
-            from mmspec_torch.download import fetch
-
-            try:
-                fetch(file)
-            except DataError as error:
-                return error.problems
-        elif self.weights != "none" and not Path(self.weights).is_file():
+        """The weights are there and fit; published ones are fetched now, once for all runs."""
+        if self.weights == "none":
+            return ()
+        if self.weights not in self.published() and not Path(self.weights).is_file():
             hint = f'a state dict of {self.network}, saved by torch.save; weights = "none" starts afresh'
             return [Problem(f"there is no file {self.weights} with weights for {self.network}", hint=hint)]
+        import torch
+
+        with torch.device("meta"):
+            cut = self.build(self.example)
+        try:
+            self.initialise(cut)
+        except (DataError, GraphError) as error:
+            return error.problems
         return ()
 
     def fingerprint(self) -> str | None:
