@@ -132,7 +132,7 @@ class ModelNet40(Dataset):
         return attrs.evolve(self, size=min(self.size, 64))
 
     def write_sample(self, root: Path) -> ModelNet40:
-        """Seven turned solids for each class, five of them for training, easier to tell from the front."""
+        """Five turned solids for each class, four of them for training, easier to tell from the front."""
         from mmspec_greedy.modelnet40_sample import write_tree
 
         write_tree(root)

@@ -19,10 +19,10 @@ from PIL import Image
 from mmspec_greedy.modelnet40_files import CLASSES, VIEWS
 
 #: Objects of each class in the official parts.
-OBJECTS = {"train": 4, "test": 2}
+OBJECTS = {"train": 4, "test": 1}
 
 _SIZE = 224
-_PIXEL = 2  # pixels of an image are drawn in squares of this side
+_PIXEL = 4  # pixels of an image are drawn in squares of this side
 _LEVELS = 6  # heights at which a class says its radius and paint
 _STEPS = 256  # steps from the left to the right edge of a cross-section
 _WHITE = 255.0

@@ -66,5 +66,5 @@ def accuracy(sources, modality):
 def test_classes_can_be_learned_and_from_the_front_more_easily(sample):
     sources = sample.open(("front", "rear"))
     front, rear = accuracy(sources, "front"), accuracy(sources, "rear")
-    assert front > 0.9  # 0.99 as it is written today; chance is 0.025
-    assert 0.3 < rear < 0.8  # 0.60
+    assert front > 0.9  # 0.98 as it is written today; chance is 0.025
+    assert 0.3 < rear < 0.8  # 0.58
