@@ -98,7 +98,7 @@ def _empty(
         if place and len(labels) == len(units):
             yield (f"No finished run of {place}", *_makes(command, several=True), ".")
         else:
-            where = f", {place}" if place else ""
+            where = f" ({place})" if place else ""
             yield ("No finished run of ", *listed(labels), where, *_makes(command, len(labels) > 1), ".")
 
 
@@ -110,7 +110,7 @@ def _seeds(table: Table, units: Sequence[_Asked], wanted: set[int], made_by: Mad
         if unit.within and (gone := wanted - {run.seed for run in unit.within}):
             lacking[tuple(sorted(gone)), _command(unit, made_by, unit.within)].append(unit.label)
     for (seeds, command), labels in lacking.items():
-        where = f", {place}," if place else ""
+        where = f" ({place})" if place else ""
         word = "seed" if len(seeds) == 1 else "seeds"
         yield (
             *listed(labels),

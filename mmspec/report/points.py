@@ -128,24 +128,20 @@ class Points(Figure):
         }
         most = max(counts.values(), default=0)
         if most > 1:
-            yield (
-                f"Marks: mean over n = {most} seeds; bars: standard deviation (n − 1); circles: single "
-                "seeds. A column of panels has one scale."
-            )
+            yield f"Marks: mean over n = {most} seeds and standard deviation (n − 1); circles: seeds."
         elif most:
-            yield "Marks: one seed. A column of panels has one scale."
+            yield "Marks: one seed."
         if self.reference is not None and most:
             yield f"Arrows: from the mean of {self.reference}."
         if fewer := [self._place(*at) for at, n in counts.items() if 0 < n < most]:
-            yield f"From fewer than {most} seeds: {', '.join(fewer)}."
+            yield f"From fewer than {most} seeds: {'; '.join(fewer)}."
         absent = [text for name, text in self.panel_labels.items() if name not in panels]
-        if absent and self.panels is not None:
-            yield f"Without runs: {', '.join(absent)}."
-        if empty := [label for label, runs in groups.items() if not runs]:
-            yield f"Without runs: {', '.join(empty)}."
+        absent += [label for label, runs in groups.items() if not runs]
+        if absent:
+            yield f"Without runs: {'; '.join(absent)}."
         for value in self.values:
             if lacking := list(self._lacking(panels, value)):
-                yield f"Not drawn, without {value}: {', '.join(lacking)}."
+                yield f"Not drawn, without {value}: {'; '.join(lacking)}."
 
     def _lacking(
         self, panels: Mapping[str, Mapping[str, Sequence[RecordedRun]]], value: str

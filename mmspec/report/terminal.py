@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -33,50 +34,110 @@ class Terminal:
 
 def _block(noted: NotedTable, marks: str, width: int) -> list[RenderableType]:
     title = Text(one_line(noted.table.definition.title), style="bold")
-    return [title, *_grid(noted.table, marks, width), Text(), Group(*map(_sentence, noted.notes)), Text()]
+    return [title, *_grids(noted.table, marks, width), Text(), Group(*map(_sentence, noted.notes)), Text()]
 
 
-def _grid(table: Table, marks: str, width: int) -> list[RenderableType]:
-    """The table, below a line with the heads of its groups if there is room for it."""
+def _grids(table: Table, marks: str, width: int) -> Iterator[RenderableType]:
+    """The table; one that is wider than the terminal comes in parts, a group of columns never parted."""
     cells = [
         [Text(one_line(label)), *(_cell(table, cell, marks) for cell in line)]
         for label, line in table.lines()
     ]
     heads = [Text(), *map(_head, table.labels, table.heads)]
     widths = [_width(head, [row[i] for row in cells]) for i, head in enumerate(heads)]
-    groups = table.column_groups
-    above = any(group for group, _ in groups) and sum(widths) + _GAP * len(widths) <= width
-    if not above:
-        said = [group for group, span in groups for _ in range(span)]
+    groups = _units(table)
+    widths = _widened(widths, groups)
+    first = 1
+    for part in _parts(groups, widths, width):
+        last = first + sum(span for _, span in part)
+        columns = [0, *range(first, last)]
+        first = last
+        yield Text()
+        yield from _grid(
+            part,
+            [heads[i] for i in columns],
+            [[row[i] for i in columns] for row in cells],
+            [widths[i] for i in columns],
+            width,
+        )
+
+
+def _units(table: Table) -> list[tuple[str, int]]:
+    """What is never parted: the groups with their widths, and each column of none."""
+    units = []
+    for name, span in table.column_groups:
+        units += [(name, span)] if name else [("", 1)] * span
+    return units
+
+
+def _grid(
+    groups: list[tuple[str, int]], heads: list[Text], cells: list[list[Text]], widths: list[int], width: int
+) -> Iterator[RenderableType]:
+    """Columns below a line with the heads of their groups, if there is room; else broken to fit."""
+    fits = _total(widths) <= width
+    named = any(name for name, _ in groups)
+    if fits and named:
+        yield _above(groups, widths)
+    elif named:
+        said = [name for name, span in groups for _ in range(span)]
         heads[1:] = [
-            Text.assemble(one_line(group), "\n" if group else "", head)
-            for group, head in zip(said, heads[1:], strict=True)
+            Text.assemble(one_line(name), "\n" if name else "", head)
+            for name, head in zip(said, heads[1:], strict=True)
         ]
     grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
     for index, (head, size) in enumerate(zip(heads, widths, strict=True)):
+        exact: Any = {"width": size} if fits else {"max_width": size}
         grid.add_column(
-            head, justify="right" if index else "left", vertical="bottom", max_width=size, overflow="fold"
+            head, justify="right" if index else "left", vertical="bottom", overflow="fold", **exact
         )
     for row in cells:
         grid.add_row(*row)
-    return [Text(), _above(groups, widths), grid] if above else [Text(), grid]
+    yield grid
 
 
 #: What rich puts between two columns.
 _GAP = 3
 
 
+def _total(widths: list[int]) -> int:
+    return sum(widths) + _GAP * (len(widths) - 1)
+
+
+def _parts(groups: list[tuple[str, int]], widths: list[int], width: int) -> list[list[tuple[str, int]]]:
+    """The groups, as many in each part as fit beside the rows' labels."""
+    parts: list[list[tuple[str, int]]] = []
+    room, at = 0, 1
+    for name, span in groups:
+        needed = sum(widths[at : at + span]) + _GAP * span
+        at += span
+        if not parts or needed > room:
+            parts.append([])
+            room = width - widths[0]
+        parts[-1].append((name, span))
+        room -= needed
+    return parts
+
+
+def _widened(widths: list[int], groups: list[tuple[str, int]]) -> list[int]:
+    """The widths with which each group's head fits over its columns: the last of them gets what is short."""
+    wide, at = list(widths), 1
+    for name, span in groups:
+        room = _total(wide[at : at + span])
+        at += span
+        wide[at - 1] += max(0, Text(one_line(name)).cell_len + 4 * bool(name) - room)
+    return wide
+
+
 def _above(groups: list[tuple[str, int]], widths: list[int]) -> Text:
     """The groups' heads, each over its columns, between thin lines."""
     line, at = " " * widths[0], 1
-    for group, span in groups:
-        room = sum(widths[at : at + span]) + _GAP * (span - 1)
+    for name, span in groups:
+        room = _total(widths[at : at + span])
         at += span
-        name = Text(f" {one_line(group)} " if group else "")
-        name.truncate(room, overflow="ellipsis")
-        left = (room - name.cell_len) // 2
-        fill = "─" if group else " "
-        line += " " * _GAP + fill * left + name.plain + fill * (room - left - name.cell_len)
+        said = Text(f" {one_line(name)} " if name else "")
+        left = (room - said.cell_len) // 2
+        fill = "─" if name else " "
+        line += " " * _GAP + fill * left + said.plain + fill * (room - left - said.cell_len)
     return Text(line, style="bold")
 
 
