@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Where an AVI has the size of its first chunk and the number of frames of its main header.
 _RIFF_SIZE, _FRAMES, _HEADER = 4, 48, 56
 #: swscale's planar RGB has its planes in the order G, B, R.
-_PLANES = {1: ("gray", (0,)), 3: ("gbrp", (1, 2, 0))}
+_PLANES = {1: ("gray", (0,)), 3: ("gbrp", (2, 0, 1))}
 
 
 @attrs.frozen
@@ -89,30 +89,32 @@ def _frames_from(container: InputContainer, start: int) -> Iterator[tuple[int, a
     """Frames in order with their numbers, beginning at the last key frame that is not after `start`."""
     stream = container.streams.video[0]
     stream.codec_context.thread_count = 1  # clips are short: threads cost more than they give
-    first = next(container.decode(stream), None)
+    frames = container.decode(stream)
+    first = next(frames, None)
     if first is None:
         return
-    ticks, origin = _ticks(stream), first.pts
+    origin, ticks = first.pts, first.duration  # of time stamps
     landed: av.VideoFrame | None = first
-    if ticks and origin is not None and start > 0:
-        at = origin + round(start * ticks)
-        container.seek(at, stream=stream)
-        landed = next(container.decode(stream), None)
+    if origin is not None and ticks and start > 0:
+        at = origin + start * ticks
+        frames, landed = _seek(container, stream, at)
         if landed is None or not landed.key_frame or landed.pts is None or landed.pts > at:
-            container.seek(origin, stream=stream)  # the index is of no use: from the beginning
-            landed = next(container.decode(stream), None)
+            frames, landed = _seek(container, stream, origin)  # no use of the index: from the beginning
     number = -1
-    for frame in chain([landed] if landed else [], container.decode(stream)):
+    for frame in chain([landed] if landed else [], frames):
         number += 1
-        if ticks and origin is not None and frame.pts is not None:
+        if origin is not None and ticks and frame.pts is not None:
             number = round((frame.pts - origin) / ticks)
         yield number, frame
 
 
-def _ticks(stream: VideoStream) -> float | None:
-    """The units of a stream's time stamps in one frame; None where the stream does not say."""
-    rate = stream.average_rate or stream.base_rate
-    return float(1 / (rate * stream.time_base)) if rate and stream.time_base else None
+def _seek(
+    container: InputContainer, stream: VideoStream, at: int
+) -> tuple[Iterator[av.VideoFrame], av.VideoFrame | None]:
+    """Go to the last key frame not after `at`: an iterator over what follows its first frame, and that."""
+    container.seek(at, stream=stream)
+    frames = container.decode(stream)
+    return frames, next(frames, None)
 
 
 class _Writer:
