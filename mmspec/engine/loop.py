@@ -173,10 +173,8 @@ class StageRun:
             trainer.load_weights(self._store.selected(selected.file))
         values |= selected.values
         splits = self._spec.evaluate.splits or tuple(trainer.plan.splits)
-        for split in splits:
-            if split not in {name.split("/")[0] for name in selected.values}:
-                values |= trainer.evaluate(split)
-        values |= trainer.measure(splits)
+        known = {name.split("/")[0] for name in selected.values}
+        values |= trainer.measure(splits, streamed=[split for split in splits if split not in known])
         return StageResult(trainer.epoch - 1, trainer.steps, selected, values)
 
     # ------------------------------------------------------------ records and checkpoints

@@ -10,7 +10,7 @@ The loop in `mmspec.engine.loop` and a script or notebook drive the same object:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -23,6 +23,7 @@ from mmspec.data.open import open_splits
 from mmspec.data.pack_format import Follow, unfollowed
 from mmspec.engine.evaluation import Passes, evaluating
 from mmspec.engine.groups import named_parameters, parameter_groups
+from mmspec.engine.losses import LossSums, SplitLoss
 from mmspec.engine.placement import autocast, place_for, put
 from mmspec.graph.graph import Graph, graph_from_shapes
 from mmspec.graph.keyed import keyed_random
@@ -101,9 +102,8 @@ class Trainer:
         self._streaming = {name: m for name, m in built.items() if isinstance(m, StreamingMetric)}
         self._by_split = {name: m for name, m in built.items() if isinstance(m, SplitMetric)}
         self._seen = deepcopy(self._streaming)  # over the training batches of this epoch
-        self._losses: tuple[str, ...] = ()
-        self._sums: Tensor | None = None  # of the losses over this epoch's samples, (losses,) float64
-        self._samples = 0
+        self._losses = LossSums()  # over the same
+        self._streaming["loss"] = SplitLoss(self._evaluation_step)
         self.epoch, self.steps, self.position = 1, 0, 0
 
     # ------------------------------------------------------------ training
@@ -118,9 +118,8 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         with keyed_random(self.seed, "step", self.steps, device=self.place.device), self._autocast():
             output = self.network(batch.inputs, rebalance=decision.rebalance)
-            step = Step(self.steps, self.epoch, batch, decision, output)
-            step.terms = self.objective(output, batch)
-            step.loss = self.strategy.loss(step)
+            step = self._with_loss(batch, decision, output)
+        assert step.loss is not None
         step.loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
             self.strategy.after_backward(step)
@@ -163,24 +162,22 @@ class Trainer:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """The streaming metrics over a whole split, as {"split/name": value}; training state is untouched."""
-        metrics = self._streaming.values()
-        for metric in metrics:
-            metric.reset()
         with evaluating(self.network):
-            for output, batch in self._passes().passes(split):
-                for metric in metrics:
-                    metric.update(output, batch)
-        return {f"{split}/{name}": value for metric in metrics for name, value in metric.compute().items()}
+            values = self._passes([split]).streaming(split)
+        return {f"{split}/{name}": value for name, value in values.items()}
 
-    def measure(self, splits: tuple[str, ...]) -> dict[str, float]:
-        """The metrics that need passes of their own, over each of `splits`."""
+    def measure(self, splits: Sequence[str], *, streamed: Sequence[str] = ()) -> dict[str, float]:
+        """The metrics that need passes of their own, over each of `splits`.
+
+        Over those in `streamed` the streaming metrics as well, in the same passes where there are any.
+        """
         values: dict[str, float] = {}
         with evaluating(self.network):
-            passes = self._passes()
-            for metric in self._by_split.values():
-                for split in splits:
-                    found = metric.measure(passes, split)
-                    values |= {f"{split}/{name}": value for name, value in found.items()}
+            passes = self._passes(streamed)
+            found = [(split, m.measure(passes, split)) for split in splits for m in self._by_split.values()]
+            found = [(split, passes.streaming(split)) for split in streamed] + found
+        for split, measured in found:
+            values |= {f"{split}/{name}": value for name, value in measured.items()}
         return values
 
     # ------------------------------------------------------------ state
@@ -197,8 +194,8 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "metrics": {name: metric.state_dict() for name, metric in self._stateful().items()},
-            "sums": {"names": list(self._losses), "values": self._sums},
-            "counters": [self.epoch, self.steps, self.position, self._samples],
+            "losses": self._losses.state_dict(),
+            "counters": [self.epoch, self.steps, self.position],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -208,10 +205,8 @@ class Trainer:
         self.schedule.load_state_dict(state["schedule"])
         for name, metric in self._stateful().items():
             metric.load_state_dict(state["metrics"][name])
-        sums = state["sums"]["values"]
-        self._sums = None if sums is None else sums.to(self.place.device)
-        self._losses = tuple(state["sums"]["names"])
-        self.epoch, self.steps, self.position, self._samples = state["counters"]
+        self._losses.load_state_dict(state["losses"], self.place.device)
+        self.epoch, self.steps, self.position = state["counters"]
 
     def load_weights(self, state: Mapping[str, Any]) -> None:
         """Network and strategy from a state, nothing else: what evaluation depends on."""
@@ -238,22 +233,31 @@ class Trainer:
         built = metric.build(self.network)
         return built.to(self.place.device) if isinstance(built, nn.Module) else built
 
-    def _passes(self) -> Passes:
-        return Passes(self.network, self.strategy, self.loaders, self._autocast)
+    def _passes(self, streamed: Sequence[str]) -> Passes:
+        streaming = self._streaming.values()
+        return Passes(
+            self.network, self.strategy, self.loaders, self._autocast, streaming=streaming, streamed=streamed
+        )
+
+    def _with_loss(self, batch: Batch, decision: Decision, output: NetworkOutput) -> Step:
+        step = Step(self.steps, self.epoch, batch, decision, output)
+        step.terms = self.objective(output, batch)
+        step.loss = self.strategy.loss(step)
+        return step
+
+    def _evaluation_step(self, output: NetworkOutput, batch: Batch) -> Step:
+        """What a batch in evaluation would be as the next step."""
+        with self._autocast():
+            return self._with_loss(batch, self.strategy.evaluation_decision(), output)
 
     def _account(self, step: Step) -> None:
-        """Add a step to the epoch's sums, weighted by its samples; nothing waits for the device."""
-        assert step.loss is not None
-        losses = torch.stack([step.loss, *step.terms.values()]).detach().double() * len(step.batch)
-        self._losses = ("loss", *(f"loss.{name}" for name in step.terms))
-        self._sums = losses if self._sums is None else self._sums + losses
-        self._samples += len(step.batch)
+        """Add a step to what is gathered over the epoch; nothing waits for the device."""
+        self._losses.add(step)
         for metric in self._seen.values():
             metric.update(step.output, step.batch)
 
     def _train_values(self) -> dict[str, float]:
-        sums = [] if self._sums is None else self._sums.tolist()
-        values = {f"train/{name}": s / self._samples for name, s in zip(self._losses, sums, strict=True)}
+        values = {f"train/{name}": mean for name, mean in self._losses.means().items()}
         for metric in self._seen.values():
             values |= {f"train/{name}": value for name, value in metric.compute().items()}
         return values | {name: float(value) for name, value in self._figures().items()} | self._rates()
@@ -270,7 +274,7 @@ class Trainer:
         return {"train/lr" if i == 0 else f"train/lr.{i}": rate for i, rate in enumerate(rates)}
 
     def _reset_epoch(self) -> None:
-        self._losses, self._sums, self._samples = (), None, 0
+        self._losses = LossSums()
         for metric in self._seen.values():
             metric.reset()
 

@@ -6,7 +6,8 @@ on to the end. Predictions are the mean of the branches' logits (Wu et al. 2022,
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import attrs
 import torch
@@ -78,26 +79,62 @@ class FusedNetwork(nn.Module):
         squeezes: Mapping[str, Sequence[Tensor | None]] | None = None,
     ) -> NetworkOutput:
         """One pass; `rebalance` (M,) bool as in `Decision`, `squeezes` {unit: (C_m,) or None a modality}."""
-        features: Sequence[Tensor] = [inputs[m] for m in self.modalities]
-        done = (0,) * len(features)
+        features = self._before_units(inputs)
         seen: dict[str, Sequence[Tensor]] = {}
-        for place in self._places:
-            features = self._advance(features, done, place.after)
-            fused = self._fuse(place.name, features, rebalance, squeezes)
-            features, seen[place.name], done = fused.features, fused.squeezes, place.after
-        features = self._advance(features, done, None)
-        branches = self._branches()
-        pooled = [branch.pool(x) for branch, x in zip(branches, features, strict=True)]
-        logits = [branch.head(x) for branch, x in zip(branches, pooled, strict=True)]
-        return NetworkOutput(
-            features=dict(zip(self.modalities, pooled, strict=True)),
-            logits=dict(zip(self.modalities, logits, strict=True)),
-            prediction=torch.stack(logits).mean(0),
-            squeezes=seen,
-        )
+        for name, after, until in self._hops():
+            fused = self._fuse(name, features, rebalance, squeezes[name] if squeezes else None)
+            seen[name] = fused.squeezes
+            features = self._advance(fused.features, after, until)
+        return self._answer(features, seen)
+
+    def isolated(
+        self,
+        inputs: Mapping[str, Tensor],
+        squeezes: Mapping[str, Sequence[Tensor]],
+        rebalance: Tensor | None = None,
+    ) -> tuple[NetworkOutput, dict[str, Tensor]]:
+        """The output, and {m: logits (N, K) of branch m while the others' squeezes are held at `squeezes`}.
+
+        The logits are those of a forward that is given these squeezes. What lies before the first unit is
+        computed once for all, and behind it only branch m itself. They leave no trace in the units' averages.
+        """
+        features = alone = self._before_units(inputs)
+        seen: dict[str, Sequence[Tensor]] = {}
+        for name, after, until in self._hops():
+            fused = self._fuse(name, features, rebalance)
+            isolated = self._isolate(name, features, alone, squeezes[name], rebalance)
+            seen[name] = fused.squeezes
+            features = self._advance(fused.features, after, until)
+            alone = self._advance(isolated, after, until)
+        return self._answer(features, seen), self._logits(self._pool(alone))
+
+    def squeezes(
+        self, inputs: Mapping[str, Tensor], rebalance: Tensor | None = None
+    ) -> dict[str, Sequence[Tensor]]:
+        """{unit: squeezes (N, C_m)} of a forward; what comes after the last unit is not computed."""
+        features = self._before_units(inputs)
+        seen: dict[str, Sequence[Tensor]] = {}
+        for name, after, until in self._hops():
+            with _unchanged(self.fusion[name]):
+                fused = self._fuse(name, features, rebalance)
+            seen[name] = fused.squeezes
+            if until is not None:
+                features = self._advance(fused.features, after, until)
+        return seen
 
     def _branches(self) -> list[Branch]:
         return list(self.branches.values())  # type: ignore[arg-type]
+
+    def _before_units(self, inputs: Mapping[str, Tensor]) -> Sequence[Tensor]:
+        """The feature maps that the first unit sees; without units, those after the last stages."""
+        first = self._places[0].after if self._places else None
+        return self._advance([inputs[m] for m in self.modalities], (0,) * len(self.modalities), first)
+
+    def _hops(self) -> Iterator[tuple[str, tuple[int, ...], tuple[int, ...] | None]]:
+        """Of each unit its name, and from and up to where the branches run behind it (None: the end)."""
+        ends = [*(place.after for place in self._places[1:]), None]
+        for place, until in zip(self._places, ends, strict=False):
+            yield place.name, place.after, until
 
     def _advance(
         self, features: Sequence[Tensor], done: Sequence[int], until: Sequence[int] | None
@@ -115,15 +152,52 @@ class FusedNetwork(nn.Module):
         name: str,
         features: Sequence[Tensor],
         rebalance: Tensor | None,
-        squeezes: Mapping[str, Sequence[Tensor | None]] | None,
+        squeezes: Sequence[Tensor | None] | None = None,
     ) -> FusionOutput:
         unit = self.fusion[name]
         if isinstance(unit, GatedFusionUnit):
-            given = squeezes[name] if squeezes else None
-            output: FusionOutput = unit(features, rebalance=rebalance, squeezes=given)
-        else:
+            if squeezes is not None:
+                pairs = zip(squeezes, features, strict=True)
+                squeezes = [None if squeeze is None else squeeze.to(x.dtype) for squeeze, x in pairs]
+            output: FusionOutput = unit(features, rebalance=rebalance, squeezes=squeezes)
+        elif squeezes is None:
             output = unit(features)
+        else:
+            raise GraphError(f"fusion unit {name!r} has no gates: its squeezes cannot be given")
         return output
+
+    def _isolate(
+        self,
+        name: str,
+        features: Sequence[Tensor],
+        alone: Sequence[Tensor],
+        squeezes: Sequence[Tensor],
+        rebalance: Tensor | None,
+    ) -> list[Tensor]:
+        """Each modality's feature map in `alone` through a unit that is given the others' squeezes."""
+        corners = [_corner(x) for x in features]  # where the squeeze is given, that will do
+        isolated = []
+        for m, own in enumerate(alone):
+            seen = [own if i == m else corner for i, corner in enumerate(corners)]
+            given = [None if i == m else squeeze for i, squeeze in enumerate(squeezes)]
+            with _unchanged(self.fusion[name]):
+                isolated.append(self._fuse(name, seen, rebalance, given).features[m])
+        return isolated
+
+    def _pool(self, features: Sequence[Tensor]) -> dict[str, Tensor]:
+        """{modality: (N, F_m)} of the feature maps after the last stages."""
+        pairs = zip(self._branches(), features, strict=True)
+        return dict(zip(self.modalities, [branch.pool(x) for branch, x in pairs], strict=True))
+
+    def _logits(self, pooled: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        pairs = zip(self._branches(), pooled.values(), strict=True)
+        return dict(zip(self.modalities, [branch.head(x) for branch, x in pairs], strict=True))
+
+    def _answer(self, features: Sequence[Tensor], squeezes: Mapping[str, Sequence[Tensor]]) -> NetworkOutput:
+        pooled = self._pool(features)
+        logits = self._logits(pooled)
+        prediction = torch.stack(list(logits.values())).mean(0)
+        return NetworkOutput(pooled, logits, prediction, squeezes)
 
 
 @attrs.frozen(eq=False)
@@ -222,6 +296,22 @@ def _meta_pass(module: nn.Module, x: Tensor, what: str) -> Tensor:
     if not isinstance(output, Tensor):
         raise GraphError(f"{what} gives {type(output).__name__}, not a tensor")
     return output
+
+
+def _corner(x: Tensor) -> Tensor:
+    """One position of a feature map (N, C, *space): (N, C, 1, …, 1)."""
+    for axis in range(2, x.ndim):
+        x = x.narrow(axis, 0, 1)
+    return x
+
+
+@contextmanager
+def _unchanged(unit: nn.Module) -> Iterator[None]:
+    """Within it a unit may change its buffers, as some do even in evaluation; then all is as before."""
+    before = [buffer.clone() for buffer in unit.buffers()]
+    yield
+    for buffer, value in zip(unit.buffers(), before, strict=True):
+        buffer.copy_(value)
 
 
 def _show(x: Tensor) -> str:

@@ -73,7 +73,8 @@ class GatedFusionUnit(FusionUnit):
     """A fusion unit with gates (capability "gates").
 
     `forward(features, rebalance=None, squeezes=None)`: `rebalance` as in `Decision`; `squeezes`, one entry a
-    modality, replaces the squeeze of a modality by a given (C_m,) where it is not None.
+    modality, replaces the squeeze of a modality by a given (C_m,) where it is not None. Then nothing but that
+    modality's own output depends on its feature map, of which there may be one position, (N, C_m, 1, …, 1).
     """
 
 
@@ -155,7 +156,11 @@ class Strategy(nn.Module):
         return Decision()
 
     def loss(self, step: Step) -> Tensor:
-        """The scalar that is differentiated: by default the sum of the objective's terms."""
+        """The scalar that is differentiated: by default the sum of the objective's terms.
+
+        Asked in evaluation as well, for the loss of a split, with the step that would be next: it changes
+        nothing that a later step depends on.
+        """
         return torch.stack(list(step.terms.values())).sum()
 
     def after_backward(self, step: Step) -> None:
@@ -228,12 +233,27 @@ class Evaluation(Protocol):
     ) -> Iterator[tuple[NetworkOutput, Batch]]:
         """One pass over a whole split, in order; `squeezes` {unit: one a modality} replaces squeezes."""
 
+    def squeezes(self, split: str) -> Iterator[tuple[Mapping[str, Sequence[Tensor]], Batch]]:
+        """One pass in which only {unit: squeezes (N, C_m)} are wanted: it may end at the last unit."""
+
+    def isolated(
+        self, split: str, squeezes: Mapping[str, Sequence[Tensor]]
+    ) -> Iterator[tuple[NetworkOutput, Mapping[str, Tensor], Batch]]:
+        """One pass with the outputs and, beside them, what each branch says alone.
+
+        {m: logits (N, K)} of branch m while the squeezes of all other modalities are held at `squeezes`,
+        {unit: (C_m,) a modality}. Costs little more than the outputs: what is shared is computed once.
+        """
+
     def once(self, what: Hashable, compute: Callable[[], T]) -> T:
         """`compute()`, shared by all metrics and splits of this evaluation."""
 
 
 class SplitMetric(ABC):
-    """Measured after training, on the selected checkpoint, with passes of its own."""
+    """Measured after training, on the selected checkpoint, with passes of its own.
+
+    Its passes over a split serve the streaming metrics as well.
+    """
 
     @abstractmethod
     def measure(self, evaluation: Evaluation, split: str) -> Mapping[str, float]:

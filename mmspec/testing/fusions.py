@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -148,14 +149,23 @@ def _replaced_gates_are_isolated(
 
 
 def _given_squeezes_hide(unit: FusionUnit, features: Sequence[Tensor], m: int) -> None:
-    """With the squeezes of the others given, modality m does not see them."""
+    """With the squeezes of the others given, modality m does not see them, nor how large they are."""
     others = [i for i in range(len(features)) if i != m]
     given = [None if i == m else torch.full(x.shape[1:2], 0.5) for i, x in enumerate(features)]
     changed = [x if i == m else x + 1 for i, x in enumerate(features)]
+    corners = [x if i == m else _corner(x) for i, x in enumerate(features)]
     with torch.no_grad():
         first, second = unit(features, squeezes=given), unit(changed, squeezes=given)
-    alike = torch.equal(first.features[m], second.features[m])
-    claim(alike, f"modality {m} sees modality {others} although the squeezes of these are given")
+        alike = torch.equal(first.features[m], second.features[m])
+        claim(alike, f"modality {m} sees modality {others} although the squeezes of these are given")
+        third = works("the forward of one position a map", partial(unit, corners, squeezes=given))
+    alike = torch.equal(first.features[m], third.features[m])
+    claim(alike, f"modality {m} sees the size of modality {others} although their squeezes are given")
+
+
+def _corner(x: Tensor) -> Tensor:
+    """One position of a feature map: (N, C, 1, …, 1)."""
+    return x.reshape(*x.shape[:2], -1)[:, :, 0].reshape(*x.shape[:2], *[1] * (x.ndim - 2))
 
 
 def _any(gradient: Tensor | None) -> bool:

@@ -50,7 +50,7 @@ class ConditionalUtilization(Metric):
         return ()
 
     def build(self, network: MultiModalNetwork) -> SplitMetric:
-        """The metric; makes one pass more than there are modalities over each split."""
+        """The metric; makes one pass over each split, and one over the training split."""
         from mmspec_greedy.utilization import Utilization
 
         return Utilization(network.modalities, self.splits)

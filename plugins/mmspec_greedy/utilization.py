@@ -30,10 +30,10 @@ def average_squeezes(evaluation: Evaluation) -> dict[str, list[Tensor]]:
     """The mean squeeze (C_m,) of each modality in each unit over the training split, float64."""
     sums: dict[str, list[Tensor]] = {}
     samples = 0
-    for output, batch in evaluation.passes(evaluation.train_split):
+    for squeezes, batch in evaluation.squeezes(evaluation.train_split):
         samples += len(batch)
-        for unit, squeezes in output.squeezes.items():
-            batch_sums = [s.double().sum(dim=0) for s in squeezes]
+        for unit, seen in squeezes.items():
+            batch_sums = [s.double().sum(dim=0) for s in seen]
             known = sums.get(unit)
             sums[unit] = (
                 batch_sums if known is None else [a + b for a, b in zip(known, batch_sums, strict=True)]
@@ -42,19 +42,18 @@ def average_squeezes(evaluation: Evaluation) -> dict[str, list[Tensor]]:
 
 
 def branch_accuracies(
-    evaluation: Evaluation, split: str, squeezes: Mapping[str, Sequence[Tensor | None]] | None = None
-) -> list[float]:
-    """The share of samples each branch has right, in one pass."""
+    evaluation: Evaluation, split: str, squeezes: Squeezes
+) -> tuple[list[float], list[float]]:
+    """The share of samples each branch has right, and that without the others, in one pass."""
+    modalities = evaluation.network.modalities
     correct: list[Tensor] = []
     samples = 0
-    for output, batch in evaluation.passes(split, squeezes):
+    for output, alone, batch in evaluation.isolated(split, squeezes):
         samples += len(batch)
-        correct.append(
-            torch.stack(
-                [(output.logits[m].argmax(1) == batch.target).sum() for m in evaluation.network.modalities]
-            )
-        )
-    return [count / samples for count in torch.stack(correct).sum(dim=0).tolist()]
+        logits = torch.stack([says[m] for says in (output.logits, alone) for m in modalities])
+        correct.append((logits.argmax(dim=2) == batch.target).sum(dim=1))
+    shares = [count / samples for count in torch.stack(correct).sum(dim=0).tolist()]
+    return shares[: len(modalities)], shares[len(modalities) :]
 
 
 class Utilization(SplitMetric):
@@ -68,10 +67,7 @@ class Utilization(SplitMetric):
         if self._splits is not None and split not in self._splits:
             return {}
         averages = evaluation.once("mmspec_greedy.average_squeezes", lambda: average_squeezes(evaluation))
-        full = branch_accuracies(evaluation, split)
-        rates = []
-        for m in range(len(self._modalities)):
-            others = {unit: [None if i == m else a for i, a in enumerate(s)] for unit, s in averages.items()}
-            rates.append(utilization(full[m], branch_accuracies(evaluation, split, others)[m]))
+        both = zip(*branch_accuracies(evaluation, split, averages), strict=True)
+        rates = [utilization(full, alone) for full, alone in both]
         names = [given_others("u", m, self._modalities) for m in self._modalities]
         return {**dict(zip(names, rates, strict=True)), "d_util": difference(rates)}

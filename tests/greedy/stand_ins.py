@@ -89,7 +89,10 @@ class ScriptedStep:
 
 
 class ScriptedEvaluation:
-    """An evaluation whose passes are given: `answer(split, squeezes)` yields (NetworkOutput, Batch)."""
+    """An evaluation whose passes are given: `answer(split, squeezes)` yields (NetworkOutput, Batch).
+
+    `isolated` goes the long way: a pass as it is, and one for each modality with the others' squeezes held.
+    """
 
     train_split = "train"
 
@@ -101,6 +104,21 @@ class ScriptedEvaluation:
     def passes(self, split, squeezes=None):
         self.asked.append(split)
         return self._answer(split, squeezes)
+
+    def squeezes(self, split):
+        for output, batch in self.passes(split):
+            yield output.squeezes, batch
+
+    def isolated(self, split, squeezes):
+        ms = range(len(self.network.modalities))
+        held = [
+            {unit: [None if i == m else s for i, s in enumerate(given)] for unit, given in squeezes.items()}
+            for m in ms
+        ]
+        alone = zip(*(self._answer(split, others) for others in held), strict=True)
+        for (output, batch), outputs in zip(self.passes(split), alone, strict=True):
+            pairs = zip(self.network.modalities, outputs, strict=True)
+            yield output, {m: other.logits[m] for m, (other, _) in pairs}, batch
 
     def once(self, what, compute):
         if what not in self._memo:

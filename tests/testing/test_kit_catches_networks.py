@@ -122,6 +122,15 @@ class Leaking(ToyUnit):
         return output
 
 
+class SeesSizes(ToyUnit):
+    """What it gives depends on how large the other feature maps are, given squeezes or not."""
+
+    def forward(self, features, rebalance=None, squeezes=None):
+        output = super().forward(features, rebalance, squeezes)
+        size = sum(x[0, 0].numel() for x in features)
+        return FusionOutput([x + size for x in output.features], output.squeezes)
+
+
 class Averageless(ToyUnit):
     def forward(self, features, rebalance=None, squeezes=None):
         training, self.training = self.training, False
@@ -154,6 +163,7 @@ class Deaf(ToyUnit):
         (fusion(Averageless), "a training forward changes no state"),
         (fusion(Restless), "a forward in evaluation changes the unit's state"),
         (fusion(Deaf), "although the squeezes of these are given"),
+        (fusion(SeesSizes), "modality 0 sees the size of modality [1]"),
     ],
 )
 def test_fusions(broken, what):
