@@ -8,6 +8,7 @@ from collections.abc import Callable
 from benchmarks.layout import layout
 from benchmarks.loop import digits, resnets
 from benchmarks.memory import memory
+from benchmarks.packed import packed
 from benchmarks.paired import machine
 from benchmarks.startup import startup
 
@@ -17,6 +18,7 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "digits": digits,
     "resnets": resnets,
     "layout": layout,
+    "packed": packed,
 }
 
 

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
+from mmspec.data.reading import RawBatch, Reading
 from mmspec.plugins.api import ModalityInfo, Source
 from mmspec.plugins.working import Augmentation, Batch
 
@@ -37,31 +37,35 @@ class Normalize:
     """Raw values x of one modality → (x * scale - mean) / std per channel, in the placement's dtype."""
 
     def __init__(self, info: ModalityInfo, place: Placement) -> None:
-        shape = (1, -1, *[1] * (len(info.shape) - 1))
-        std = torch.tensor(info.std, dtype=torch.float64)
-        mean = torch.tensor(info.mean, dtype=torch.float64)
-        self._factor = (info.scale / std).view(shape).to(place.device, place.dtype)
-        self._offset = (-mean / std).view(shape).to(place.device, place.dtype)
+        channels, *space = info.shape
         self._place = place
+        self._layout = torch.contiguous_format
+        shape: tuple[int, ...] = (channels, *[1] * len(space))
+        if place.channels_last and len(space) == 2:
+            self._layout = torch.channels_last
+            shape = (
+                1,
+                space[-1] * channels,
+            )  # a row of pixels: broadcasting over it is far quicker than over three
+        std = torch.tensor(info.std, dtype=torch.float64).expand(channels)
+        mean = torch.tensor(info.mean, dtype=torch.float64).expand(channels)
+        factor, offset = info.scale / std, -mean / std
+        if self._layout == torch.channels_last:
+            factor, offset = factor.repeat(space[-1]), offset.repeat(space[-1])
+        self._factor = factor.view(shape).to(place.device, place.dtype)
+        self._offset = offset.view(shape).to(place.device, place.dtype)
 
     def __call__(self, raw: Tensor) -> Tensor:
         """(N, C, *space) on the device, normalised."""
-        layout = torch.channels_last if self._place.channels_last and raw.ndim == 4 else torch.preserve_format
-        return raw.to(dtype=self._place.dtype, memory_format=layout).mul_(self._factor).add_(self._offset)
-
-
-@attrs.define(eq=False)
-class _Reader:
-    """What a reading process holds: positions in, raw arrays out."""
-
-    source: Source
-    modalities: tuple[str, ...]
-
-    def __getitem__(self, indices: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        return indices, {m: self.source.read(m, indices) for m in self.modalities}
-
-    def __len__(self) -> int:
-        return len(self.source)
+        x = raw.contiguous(memory_format=self._layout).to(self._place.dtype)
+        if x is raw:  # which may be what the source keeps
+            x = x.clone()
+        values = x
+        if self._layout == torch.channels_last:
+            n, channels, height, width = x.shape
+            values = x.permute(0, 2, 3, 1).view(n, height, width * channels)
+        values.mul_(self._factor).add_(self._offset)
+        return x
 
 
 class Loader:
@@ -88,9 +92,7 @@ class Loader:
         self._normalize = {m: Normalize(info, place) for m, info in modalities.items()}
         self._augment = dict(augmentations or {})
         self._targets = torch.from_numpy(np.asarray(source.targets, dtype=np.int64))
-        self._reader = _Reader(source, tuple(modalities))
-        self._chunks: list[np.ndarray] = []
-        self._workers = self._start_workers(workers) if workers else None
+        self._reading = Reading(source, tuple(modalities), workers=workers, pin=place.device.type == "cuda")
 
     def __len__(self) -> int:
         """Batches in an epoch; the last may be short."""
@@ -106,37 +108,22 @@ class Loader:
         for indices, raw in self._read(epoch_order(self._seed, epoch, len(self.source)), start):
             yield self._batch(indices, raw, epoch)
 
-    def _read(self, order: np.ndarray, start: int) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+    def _read(self, order: np.ndarray, start: int) -> Iterator[RawBatch]:
         size = self.batch_size
-        self._chunks[:] = [order[i : i + size] for i in range(start * size, len(order), size)]
-        yield from self._workers if self._workers else map(self._reader.__getitem__, self._chunks)
+        return self._reading.batches([order[i : i + size] for i in range(start * size, len(order), size)])
 
-    def _start_workers(self, workers: int) -> DataLoader[tuple[np.ndarray, dict[str, np.ndarray]]]:
-        return DataLoader(
-            self._reader,  # type: ignore[arg-type]
-            batch_size=None,
-            sampler=self._chunks,
-            collate_fn=_as_read,  # type: ignore[arg-type]  # called on samples where there is no batch
-            num_workers=workers,
-            persistent_workers=True,
-            generator=torch.Generator(),  # its own, so that iterating draws nothing from the run's
-        )
-
-    def _batch(self, indices: np.ndarray, raw: Mapping[str, np.ndarray], epoch: int) -> Batch:
-        inputs = {}
-        for m, array in raw.items():
-            x = self._move(torch.from_numpy(array))
-            for augment in self._augment.get(m, ()):
-                x = augment(x, self._seed, epoch, indices)
-            inputs[m] = self._normalize[m](x)
+    def _batch(self, indices: np.ndarray, raw: Mapping[str, Tensor], epoch: int) -> Batch:
+        inputs = {m: self._ready(m, x, indices, epoch) for m, x in raw.items()}
         positions = torch.from_numpy(indices)
         return Batch(inputs, self._move(self._targets[positions]), self._move(positions))
+
+    def _ready(self, modality: str, raw: Tensor, indices: np.ndarray, epoch: int) -> Tensor:
+        x = raw.to(self._place.device, non_blocking=True)
+        for augment in self._augment.get(modality, ()):
+            x = augment(x, self._seed, epoch, indices)
+        return self._normalize[modality](x)
 
     def _move(self, x: Tensor) -> Tensor:
         if self._place.device.type == "cuda":
             return x.pin_memory().to(self._place.device, non_blocking=True)
         return x
-
-
-def _as_read(sample: tuple[np.ndarray, dict[str, np.ndarray]]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    return sample

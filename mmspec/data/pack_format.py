@@ -17,12 +17,13 @@ from typing import Any
 import attrs
 import numpy as np
 
+from mmspec.data.pack_layout import as_read
 from mmspec.errors import DataError, Problem
 from mmspec.plugins.api import Source
 
 MANIFEST = "pack.json"
 #: Counts up when a pack of an earlier version could be misread.
-VERSION = 2
+VERSION = 3
 _PIECE = 16 * 2**20
 
 
@@ -189,7 +190,7 @@ class PackedSource(Source):
         """The rows at these positions, copied."""
         if modality not in self._maps:
             self._maps[modality] = _load(self.paths[modality], mapped=True)
-        return np.take(self._maps[modality], indices, axis=0)
+        return as_read(np.take(self._maps[modality], indices, axis=0))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**attrs.asdict(self, recurse=False), "_maps": {}}  # a pickled map would be all the data

@@ -1,4 +1,8 @@
-"""How the samples of a split lie in a file, and in which chunks they are read and written."""
+"""How the samples of a split lie in a file, and in which chunks they are read and written.
+
+Images (C, H, W) lie channels last: so they are mirrored, normalised and convolved more than twice as fast on
+a CPU, and a GPU does not mind. Other samples lie as they are.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,19 @@ from mmspec.plugins.api import Source
 _CHUNK_SAMPLES, _CHUNK_BYTES = 256, 16 * 2**20
 
 
+def as_stored(rows: np.ndarray) -> np.ndarray:
+    """Samples (N, C, *space) as they lie in a file: contiguous."""
+    return np.ascontiguousarray(rows.transpose(0, 2, 3, 1) if rows.ndim == 4 else rows)
+
+
+def as_read(stored: np.ndarray) -> np.ndarray:
+    """Samples (N, C, *space) as the modality has them: a view."""
+    return stored.transpose(0, 3, 1, 2) if stored.ndim == 4 else stored
+
+
 @attrs.frozen
 class Layout:
-    """The array of one split: (samples, *shape) of `dtype`."""
+    """The array of one split: (samples, *shape) of `dtype`, `shape` as it is stored."""
 
     samples: int
     shape: tuple[int, ...]
@@ -60,6 +74,6 @@ def layouts_of(sources: Mapping[str, Source], modality: str) -> dict[str, Layout
     """The arrays that a modality makes, as the first sample of each split tells."""
     layouts = {}
     for split, source in sources.items():
-        first = source.read(modality, np.arange(min(1, len(source))))
+        first = as_stored(source.read(modality, np.arange(min(1, len(source)))))
         layouts[split] = Layout(len(source), first.shape[1:], first.dtype.str)
     return layouts

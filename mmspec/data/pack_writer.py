@@ -30,7 +30,7 @@ from mmspec.data.pack_format import (
     checksum,
     pieces_of,
 )
-from mmspec.data.pack_layout import Layout
+from mmspec.data.pack_layout import Layout, as_stored
 from mmspec.data.pack_lock import LOCK
 from mmspec.data.pack_workers import cores, spread
 from mmspec.errors import DataError, Problem
@@ -71,7 +71,7 @@ class Writer:
         if chunk.sha256 is not None and checksum(path, start, stop) == chunk.sha256:
             return chunk.sha256
         rows = self._read(chunk.split, layout.chunk(chunk.start))
-        content = np.ascontiguousarray(rows).data.cast("B")
+        content = rows.data.cast("B")
         with said_if_full(self.folder), path.open("r+b", buffering=0) as file:
             _write_at(file.fileno(), content, start)
         return hashlib.sha256(content).hexdigest()
@@ -79,7 +79,7 @@ class Writer:
     def _read(self, split: str, indices: np.ndarray) -> np.ndarray:
         source, layout = self.sources[split], self.layouts[split]
         try:
-            rows = source.read(self.modality, indices)
+            rows = as_stored(source.read(self.modality, indices))
         except (DataError, OSError):
             problems = [p for i in indices for p in self._problems(split, i)]
             if problems:
@@ -88,8 +88,8 @@ class Writer:
         if rows.shape != (len(indices), *layout.shape) or rows.dtype.str != layout.dtype:
             first, last = source.ids[indices[0]], source.ids[indices[-1]]
             raise DataError(
-                f"split {split!r}, {self.modality}: samples {first} to {last} are {rows.dtype} "
-                f"{rows.shape[1:]}, the first of the split is {np.dtype(layout.dtype)} {layout.shape}",
+                f"split {split!r}, {self.modality}: samples {first} to {last} are {_said(rows.shape[1:])} "
+                f"{rows.dtype}, the first of the split is {_said(layout.shape)} {np.dtype(layout.dtype)}",
                 hint="samples that are packed together have one shape; is there an option for their size?",
             )
         return rows
@@ -103,6 +103,10 @@ class Writer:
         except OSError as error:
             sample = self.sources[split].ids[index]
             yield Problem(f"split {split!r}, {self.modality}: sample {sample} cannot be read: {error}")
+
+
+def _said(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))
 
 
 def make(folder: Path, writer: Writer, jobs: int | None, follow: Follow) -> None:

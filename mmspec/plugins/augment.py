@@ -57,9 +57,14 @@ class HorizontalFlip(Augmentation):
 
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
         """Each sample as it is, or mirrored."""
-        flip = torch.from_numpy(keyed_uniform(seed, epoch, samples, f"{self.stream}/flip") < self.p)
-        flip = flip.to(batch.device, non_blocking=True).view(-1, *[1] * (batch.ndim - 1))
-        return torch.where(flip, batch.flip(-1), batch)
+        flip = keyed_uniform(seed, epoch, samples, f"{self.stream}/flip") < self.p
+        if batch.device.type == "cpu":
+            mirrored = batch.clone()
+            for i in np.flatnonzero(flip):
+                mirrored[i] = batch[i].flip(-1)
+            return mirrored
+        choice = torch.from_numpy(flip).to(batch.device, non_blocking=True)
+        return torch.where(choice.view(-1, *[1] * (batch.ndim - 1)), batch.flip(-1), batch)
 
 
 @attrs.frozen(kw_only=True)
