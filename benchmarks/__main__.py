@@ -11,6 +11,7 @@ from benchmarks.memory import memory
 from benchmarks.packed import packed
 from benchmarks.paired import machine
 from benchmarks.startup import startup
+from benchmarks.video import video
 
 ALL: dict[str, Callable[[], list[str]]] = {
     "startup": startup,
@@ -19,6 +20,7 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "resnets": resnets,
     "layout": layout,
     "packed": packed,
+    "video": video,
 }
 
 

@@ -7,6 +7,7 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 
@@ -48,6 +49,22 @@ def alternate(ours: Callable[[], object], theirs: Callable[[], object], *, round
             (ours if mine else theirs)()
             times[mine].append(time.perf_counter() - start)
     return Ratio(tuple(times[True]), tuple(times[False]))
+
+
+def growth(act: Callable[[], object]) -> int:
+    """Bytes by which this process grows, at its peak, while `act` runs (Linux)."""
+    before = _memory("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+    kept = act()
+    peak = _memory("VmHWM")
+    del kept
+    return peak - before
+
+
+def _memory(what: str) -> int:
+    """A figure of this process, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:"))
 
 
 def machine() -> str:

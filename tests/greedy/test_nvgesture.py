@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import warnings
 
@@ -34,24 +35,31 @@ def sample(tmp_path_factory):
     return NvGesture(root=root / "absent").smoke().write_sample(root)
 
 
-@pytest.fixture
-def numbered(tmp_path):
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
     """Three numbered clips to train with, two to test; depth is late by 3 frames, the stereo camera by 5."""
-    folders = [
-        f"class_{label:02d}/subject{subject}_r0"
-        for label, subject in [(1, 1), (2, 2), (3, 3), (1, 4), (25, 5)]
-    ]
-    lines = []
+    root = tmp_path_factory.mktemp("numbered")
+    made = [(1, 1), (2, 2), (3, 3), (1, 4), (25, 5)]
+    folders = [f"Video_data/class_{label:02d}/subject{subject}_r0" for label, subject in made]
+    video = write(root / "video.avi", range(LENGTH))
     for folder in folders:
-        for video in VIDEOS.values():
-            write(tmp_path / "Video_data" / folder / f"{video}.avi", range(LENGTH))
-        lines.append(
-            f"path:./Video_data/{folder} depth:sk_depth:13:33 color:sk_color:10:30 duo_left:duo_left:15:39 "
-            f"label:{int(folder[6:8])}"
-        )
-    (tmp_path / LISTS["train"]).write_text("\n".join(lines[:3]))
-    (tmp_path / LISTS["test"]).write_text("\n".join(lines[3:]))
-    return NvGesture(root=tmp_path, frames=8, range=20, resize=64, size=64, validation=0)
+        (root / folder).mkdir(parents=True)
+        for name in VIDEOS.values():
+            shutil.copy(video, root / folder / f"{name}.avi")
+    lines = [
+        f"path:./{folder} depth:sk_depth:13:33 color:sk_color:10:30 duo_left:duo_left:15:39 label:{label}"
+        for folder, (label, _) in zip(folders, made, strict=True)
+    ]
+    (root / LISTS["train"]).write_text("\n".join(lines[:3]))
+    (root / LISTS["test"]).write_text("\n".join(lines[3:]))
+    return root
+
+
+@pytest.fixture
+def numbered(written, tmp_path):
+    """The numbered clips, to be damaged."""
+    root = shutil.copytree(written, tmp_path / "numbered")
+    return NvGesture(root=root, frames=8, range=20, resize=64, size=64, validation=0)
 
 
 def numbers(clips):
