@@ -53,10 +53,10 @@ class Points(Figure):
     def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
         """A panel for each value and part of the runs; a line in it for each row that has runs there."""
         self._refuse_unknown(groups)
-        panels = self._panels(groups)
-        grid = _grid(axes, [len(_with_runs(panel)) for panel in panels.values()], len(self.values))
+        panels, columns = self._panels(groups), self._columns(groups)
+        grid = _grid(axes, [len(_with_runs(panel)) for panel in panels.values()], len(columns))
         for (name, panel), line in zip(panels.items(), grid, strict=True):
-            for value, part in zip(self.values, line, strict=True):
+            for value, part in zip(columns, line, strict=True):
                 rows = {label: finite_numbers(panel[label], value) for label in _with_runs(panel)}
                 _panel(part, rows, looks)
                 self._lead(part, panel, value)
@@ -64,8 +64,7 @@ class Points(Figure):
             first.tick_params(axis="y", labelleft=True)
             if self.panels is not None:
                 _say(first, self.panel_labels.get(name, name))
-        for index, value in enumerate(self.values):
-            name = self.labels[index] if index < len(self.labels) else value
+        for index, name in enumerate(columns.values()):
             _finish([line[index] for line in grid], one_line(name))
         return list(self._remarks(groups, panels))
 
@@ -86,6 +85,13 @@ class Points(Figure):
     def _panel_of(self, run: RecordedRun) -> str | None:
         value = {"experiment": run.experiment, **run.labels}.get(str(self.panels))
         return None if value is None else shown(value)
+
+    def _columns(self, groups: Groups) -> dict[str, str]:
+        """The values that any run holds, each with what a reader sees instead."""
+        names = [*self.labels[: len(self.values)], *self.values[len(self.labels) :]]
+        named = dict(zip(self.values, names, strict=True))
+        held = {v: name for v, name in named.items() if any(finite_numbers(r, v) for r in groups.values())}
+        return held or named
 
     def _panels(self, groups: Groups) -> dict[str, dict[str, list[RecordedRun]]]:
         """The runs of each row by panel, in order; panels without runs are left out, but for a last one."""
@@ -139,6 +145,10 @@ class Points(Figure):
         absent += [label for label, runs in groups.items() if not runs]
         if absent:
             yield f"Without runs: {'; '.join(absent)}."
+        if self.panels is not None and (
+            apart := [label for label, runs in groups.items() if any(self._panel_of(r) is None for r in runs)]
+        ):
+            yield f"Not drawn, without {self.panels}: runs of {'; '.join(apart)}."
         for value in self.values:
             if lacking := list(self._lacking(panels, value)):
                 yield f"Not drawn, without {value}: {'; '.join(lacking)}."

@@ -105,9 +105,11 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
     used = used_runs([*(noted.table.groups for noted in tables), *drawn])
     notes = report_notes(selection, [run for _, run in used])
     pictures: list[Picture] = []
-    for block, groups, (name, figure) in zip(definition.figures, drawn, reading.figures.items(), strict=True):
+    blocks = zip(definition.figures, drawn, reading.figures.items(), strict=True)
+    for index, (block, groups, (name, figure)) in enumerate(blocks):
         if draw:
-            data, remarks = _draw(figure, groups)
+            with _located(reading.source.where("figures", index)):
+                data, remarks = _draw(figure, groups)
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
     return Document(definition, selection, tables, pictures, notes, used, folder)
 

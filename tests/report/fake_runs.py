@@ -131,8 +131,9 @@ def write_demo(root, seeds=(0, 1, 2), variants=VARIANTS):
             )
 
 
-#: The definition that comes with mmspec.
-DEMO = Path(__file__).parents[2] / "reports" / "colored_digits.toml"
+#: The definitions that come with mmspec.
+REPORTS = Path(__file__).parents[2] / "reports"
+DEMO = REPORTS / "colored_digits.toml"
 
 #: A definition with one table over all variants.
 SMALL = """

@@ -240,3 +240,14 @@ def test_a_narrow_terminal_still_shows_every_number(demo, render):
     console = Console(file=io.StringIO(), width=60)
     console.print(render(DEMO.read_text()).terminal())
     assert "Test accuracy" in console.file.getvalue().replace("\n", " ").replace("  ", " ")
+
+
+def test_a_table_wider_than_the_terminal_comes_in_parts_with_whole_groups(demo, render):
+    console = Console(file=io.StringIO(), width=80)
+    console.print(render(DEMO.read_text()).terminal())
+    lines = console.file.getvalue().split("Mean ±")[0].splitlines()
+    assert [line.split("─ ")[1].split(" ─")[0] for line in lines if "─ " in line] == [
+        "Test accuracy (%)", "Conditional utilisation, shifted test"
+    ]  # fmt: skip
+    assert sum(line.startswith("guided") for line in lines) == 2
+    assert max(map(len, lines)) <= 80

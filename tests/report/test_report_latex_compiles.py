@@ -4,8 +4,10 @@ import shutil
 import subprocess
 
 import pytest
-from fake_runs import DEMO, SMALL, write_run
+from fake_runs import DEMO, REPORTS, SMALL, write_paper, write_run
 from test_report_formats import HOSTILE
+
+from mmspec.report import render_report
 
 PAPER = r"""\documentclass{article}
 \usepackage[T1]{fontenc}
@@ -22,6 +24,7 @@ def compile_paper(folder):
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert "??" not in done.stdout
+    return done.stdout
 
 
 @pytest.mark.slow
@@ -34,3 +37,12 @@ def test_the_tables_compile(demo, runs, render, tmp_path):
         write_run(runs, {"variant": name}, 0, {"test/accuracy": 0.5}, name=str(index))
     render(SMALL.replace('baseline = "none"\n', "underline_second = true\n"), formats=("latex",))
     compile_paper(tmp_path / "out")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_wide_tables_fit_the_line(runs, tmp_path, registry):
+    write_paper(runs)
+    out = tmp_path / "out"
+    render_report(REPORTS / "wu2022.toml", runs_root=runs, out=out, formats=("latex",), registry=registry)
+    assert "Overfull" not in compile_paper(out)
