@@ -11,6 +11,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Literal, Union, get_args, get_origin
 
 import attrs
@@ -71,6 +72,8 @@ def structure_fields(
 ) -> Any:
     """An instance of an attrs class from a table; `unknown` words the misfit of a key it does not have.
 
+    Validators may look at other fields of the instance they are given: it holds those that are understood.
+
     Raises:
         MisfitError: with all that is wrong: unknown keys, missing keys, wrong values, refused values.
     """
@@ -84,15 +87,25 @@ def structure_fields(
     for name, field in known.items():
         if name in table:
             try:
-                values[field.alias or name] = _field_value(field, table[name])
+                values[name] = structure(table[name], field.type)
             except MisfitError as error:
                 misfits += error.below(name)
         elif field.default is attrs.NOTHING:
             misfits.append(missing(name, field))
+    absent = {name: field for name, field in known.items() if name not in table}
+    sketch = SimpleNamespace(**_defaults(absent), **values)
+    for name, value in values.items():
+        try:
+            _validate(known[name], value, sketch)
+        except MisfitError as error:
+            misfits += error.below(name)
+        except AttributeError:
+            if not misfits:  # else the field it looks at is mistaken itself, and told of
+                raise
     if misfits:
         raise MisfitError(misfits)
     try:
-        return cls(**values)
+        return cls(**{known[name].alias or name: value for name, value in values.items()})
     except (ValueError, TypeError) as error:
         raise MisfitError([Misfit(f"cannot be: {error}")]) from error
 
@@ -108,16 +121,28 @@ def _unknown_key(name: str, known: list[str]) -> Misfit:
     return Misfit("no such key", hint=suggestion(name, known, of="keys here"))
 
 
-def _field_value(field: attrs.Attribute[Any], raw: Any) -> Any:
-    value = structure(raw, field.type)
-    if field.validator is not None:
-        try:
-            field.validator(None, field, value)
-        except MisfitError:
-            raise
-        except Exception as error:  # whatever a validator raises refuses the value
-            raise MisfitError([Misfit(str(error.args[0]) if error.args else "is refused")]) from error
-    return value
+def _defaults(absent: Mapping[str, attrs.Attribute[Any]]) -> dict[str, Any]:
+    """The values that fields take of themselves, but for those that are made for each instance."""
+    makers: Any = attrs.Factory
+    given = {name: field.default for name, field in absent.items() if field.default is not attrs.NOTHING}
+    return {name: value for name, value in given.items() if not isinstance(value, makers)}
+
+
+def _validate(field: attrs.Attribute[Any], value: Any, sketch: SimpleNamespace) -> None:
+    """Refuse what the field's validator refuses.
+
+    Raises:
+        MisfitError: it is refused.
+        AttributeError: the validator looks at a field that is not there.
+    """
+    if field.validator is None:
+        return
+    try:
+        field.validator(sketch, field, value)
+    except (MisfitError, AttributeError):
+        raise
+    except Exception as error:  # whatever a validator raises refuses the value
+        raise MisfitError([Misfit(str(error.args[0]) if error.args else "is refused")]) from error
 
 
 # ---------------------------------------------------------------- what is expected, in words

@@ -131,3 +131,28 @@ def test_plain_is_what_json_holds():
         "where": "x",
         "more": {"m": {"size": 4, "names": []}},
     }
+
+
+@attrs.frozen(kw_only=True)
+class Crop:
+    resize: int = attrs.field(default=256)
+    size: int = attrs.field(default=224)
+
+    @size.validator
+    def _fits(self, attribute, value):
+        if value > self.resize:
+            raise ValueError(f"must be {self.resize} or below")
+
+
+def test_validators_may_look_at_other_fields():
+    assert structure({"size": 200}, Crop) == Crop(size=200)
+    assert structure({"size": 300, "resize": 400}, Crop) == Crop(size=300, resize=400)
+    for table, said in (
+        ({"size": 300}, ["must be 256 or below"]),
+        ({"size": 300, "resize": 299}, ["must be 299 or below"]),
+        ({"size": 300, "resize": "x"}, ["expected an integer"]),  # what looks at it is told another time
+    ):
+        with pytest.raises(MisfitError) as caught:
+            structure(table, Crop)
+        assert [m.what.partition(",")[0] for m in caught.value.misfits] == said
+        assert all(m.path in (("size",), ("resize",)) for m in caught.value.misfits)
