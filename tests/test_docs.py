@@ -37,8 +37,9 @@ def by_place(found):
 
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """The working folder of a reader: a copy of the specs, no runs yet."""
-    shutil.copytree(ROOT / "specs", tmp_path / "specs")
+    """The working folder of a reader: a copy of the specs and reports, no runs yet."""
+    for folder in ("specs", "reports"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -56,7 +57,7 @@ def test_specs_resolve(block, checkout):
 
 @by_place(blocks("toml report"))
 def test_report_definitions_can_be_read(block, checkout):
-    path = checkout / "shown.toml"
+    path = checkout / "reports" / "shown.toml"
     path.write_text(block.text)
 
     assert read_definition(path, default_registry()).definition.title
