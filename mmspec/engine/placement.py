@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from typing import TypeVar
 
@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from mmspec.data.loader import Placement
+from mmspec.engine.short_clips import ShortClips
 from mmspec.errors import GraphError
 from mmspec.spec.model import Train
 
@@ -38,9 +39,17 @@ def place_for(train: Train) -> Placement:
 
 def autocast(place: Placement, precision: str) -> Autocast:
     """The context of a forward: bf16 where it is safe with `precision = "bf16"`, else nothing."""
-    if precision == "bf16":
-        return partial(torch.autocast, place.device.type, dtype=torch.bfloat16)
-    return nullcontext
+    if precision != "bf16":
+        return nullcontext
+    if place.device.type == "cpu":
+        return _cpu_bf16
+    return partial(torch.autocast, place.device.type, dtype=torch.bfloat16)
+
+
+@contextmanager
+def _cpu_bf16() -> Iterator[None]:
+    with torch.autocast("cpu", dtype=torch.bfloat16), ShortClips():
+        yield
 
 
 def put(module: ModuleT, place: Placement) -> ModuleT:
