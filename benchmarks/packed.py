@@ -15,7 +15,14 @@ from benchmarks.paired import alternate
 from mmspec.data.loader import Loader
 from mmspec.data.packing import open_packed
 from mmspec.engine.placement import place_for
-from mmspec.plugins.api import ArraySource, DataInfo, Dataset, HorizontalFlip, ModalityInfo
+from mmspec.plugins.api import (
+    ArraySource,
+    DataInfo,
+    Dataset,
+    HorizontalFlip,
+    ModalityInfo,
+    load_torchvision,
+)
 from mmspec.spec.model import Train
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -23,8 +30,7 @@ OBJECTS, EPOCHS, BATCH, VIEWS = 64, 2, 8, {"front": 0, "rear": 6}
 
 
 def packed() -> list[str]:
-    """Two views of 224 x 224 a sample, flipped and normalised, in batches of 8, one thread, warm cache."""
-    torch.set_num_threads(1)
+    """Two views of 224 x 224 a sample, flipped and normalised, in batches of 8; files in the page cache."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         ours = in_batches(loader(root / "cache"))
@@ -41,11 +47,16 @@ def packed() -> list[str]:
 
 
 def objects() -> np.ndarray:
-    """Grey shapes on white, as shaded views are. (OBJECTS, 12, 224, 224, 3) uint8, one after the other."""
+    """Balls on white, shaded, each view lit from elsewhere. (OBJECTS, 12, 224, 224, 3) uint8."""
     random = np.random.default_rng(0)
-    views = np.full((OBJECTS, 12, 224, 224, 3), 255, np.uint8)
-    views[..., 50:170, 60:160, :] = random.integers(0, 200, (OBJECTS, 12, 120, 100, 1))
-    return views
+    y, x = (np.mgrid[:224, :224] - 112.0) / 112
+    views = np.empty((OBJECTS, 12, 224, 224), np.uint8)
+    for number in range(OBJECTS):
+        z = np.sqrt(np.maximum(random.uniform(0.3, 0.9) ** 2 - x**2 - y**2, 0))
+        for view, angle in enumerate(np.linspace(0, 2 * np.pi, 12, endpoint=False)):
+            light = 130 + 100 * (0.5 * np.cos(angle) * x + 0.5 * np.sin(angle) * y + z)
+            views[number, view] = np.where(z > 0, light.clip(0, 255), 255)
+    return np.repeat(views[..., None], 3, axis=-1)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,19 +120,22 @@ def load_by_pickle(path: Path) -> np.ndarray:
 def in_samples(
     root: Path, save: Callable[[np.ndarray, Path], None], load: Callable[[Path], np.ndarray]
 ) -> Callable[[], None]:
-    """Theirs: an object's twelve views unpickled, two used, each made a tensor, flipped and normalised."""
+    """Theirs: an object's twelve views unpickled, and two of them used, transformed by torchvision."""
     paths = [root / f"{save.__name__}-{number}" for number in range(OBJECTS)]
     for path, views in zip(paths, objects(), strict=True):
         save(views, path)
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in (MEAN, STD))
+    load_torchvision()
+    from torchvision import transforms
+
+    transform = transforms.Compose(
+        [transforms.ToTensor(), transforms.RandomHorizontalFlip(), transforms.Normalize(MEAN, STD)]
+    )
     random = np.random.default_rng(1)
 
     def samples() -> Iterator[list[torch.Tensor]]:
         for number in np.concatenate([random.permutation(OBJECTS) for _ in range(EPOCHS)]):
             views = load(paths[number])
-            images = [torch.from_numpy(views[v]).permute(2, 0, 1).contiguous() for v in VIEWS.values()]
-            images = [x.flip(-1) if random.random() < 0.5 else x for x in images]
-            yield [x.float().div_(255).sub_(mean).div_(std) for x in images]
+            yield [transform(views[view]) for view in VIEWS.values()]
 
     def epochs() -> None:
         batch = []

@@ -21,20 +21,25 @@ from mmspec.errors import DataError
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-def _mix(x: np.ndarray) -> np.ndarray:
-    """The finaliser of SplitMix64 (Steele et al. 2014): 64 bits in, 64 well-mixed bits out."""
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    mixed: np.ndarray = x ^ (x >> np.uint64(31))
-    return mixed
+_STEPS = [
+    (np.uint64(shift), np.uint64(factor))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+]
+
+
+def _mix(x: np.ndarray) -> None:
+    """The finaliser of SplitMix64 (Steele et al. 2014), in place: 64 bits in, 64 well-mixed bits out."""
+    for shift, factor in _STEPS:
+        x ^= x >> shift
+        x *= factor
 
 
 def keyed_uniform(seed: int, epoch: int, samples: np.ndarray, stream: str) -> np.ndarray:
     """One number in [0, 1) for each sample: a pure function of the arguments. (N,) float64."""
-    x = np.asarray(samples).astype(np.uint64)
-    with np.errstate(over="ignore"):
-        for word in (seed, epoch, crc32(stream.encode())):
-            x = _mix(x + np.uint64((word * _GOLDEN + _GOLDEN) % 2**64))
+    x = np.array(samples, dtype=np.uint64)
+    for word in (seed, epoch, crc32(stream.encode())):
+        x += np.uint64((word * _GOLDEN + _GOLDEN) % 2**64)
+        _mix(x)
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
@@ -90,7 +95,8 @@ class RandomShift(Augmentation):
 
     def _starts(self, axis: str, seed: int, epoch: int, samples: np.ndarray, device: torch.device) -> Tensor:
         uniform = keyed_uniform(seed, epoch, samples, f"{self.stream}/{axis}")
-        return torch.from_numpy((uniform * (2 * self.pixels + 1)).astype(np.int64)).to(device)[:, None]
+        starts = torch.from_numpy((uniform * (2 * self.pixels + 1)).astype(np.int64))
+        return starts.to(device, non_blocking=True)[:, None]
 
 
 @attrs.frozen(kw_only=True)
