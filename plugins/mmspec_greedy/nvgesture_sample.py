@@ -1,4 +1,4 @@
-"""A stand-in for NVGesture: its lists and AVI videos, in which a blob makes six of the gestures.
+"""A stand-in for NVGesture: its lists and AVI videos, in which a blob makes four of the gestures.
 
 In depth the blob is bright on a dark ground; in colour it moves in front of a pattern, among others that move
 as they like; so depth is the easier modality. The stereo cameras see it grey, and for longer.
@@ -17,9 +17,9 @@ import numpy as np
 from mmspec_greedy.nvgesture_files import LISTS
 
 HEIGHT, WIDTH, RATE = 240, 320, 30
-#: By label: how far the blob goes down, to the right, and how much it grows.
-GESTURES = {1: (0, 1, 0), 2: (0, -1, 0), 3: (-1, 0, 0), 4: (1, 0, 0), 18: (0, 0, 1), 19: (0, 0, -1)}
-SUBJECTS = {"train": range(1, 9), "test": range(9, 13)}
+#: By label: how far the blob goes down and to the right.
+GESTURES = {1: (0, 1), 2: (0, -1), 3: (-1, 0), 4: (1, 0)}
+SUBJECTS = {"train": range(1, 7), "test": range(7, 10)}
 
 _FILES = {"color": "sk_color", "depth": "sk_depth"}
 _BEFORE, _AFTER = 6, 3
@@ -84,8 +84,7 @@ class _Scene:
         gesture = np.random.default_rng(crc32(path.encode()))  # the same for all cameras
         self._start = np.array([HEIGHT, WIDTH]) / 2 + gesture.uniform(-15, 15, 2)
         self._radius = gesture.uniform(26, 34)
-        self._way = np.array(GESTURES[label][:2]) * gesture.uniform(60, 80)
-        self._growth = GESTURES[label][2] * gesture.uniform(0.5, 0.6)
+        self._way = np.array(GESTURES[label]) * gesture.uniform(60, 80)
         camera = np.random.default_rng(crc32(f"{path}/{sensor}/scene".encode()))
         if sensor == "color":
             self._ground = camera.integers(30, 226, (HEIGHT // 40, WIDTH // 40, 3)).astype(np.uint8)
@@ -111,8 +110,7 @@ class _Scene:
         picture = self._ground.copy()
         for (start, way, radius), color in zip(self._others, self._colors, strict=True):
             _disk(picture, start + way * time, radius, color)
-        way = 2 * time - 1
-        _disk(picture, self._start + self._way * way, self._radius * (1 + self._growth * way), self._hand)
+        _disk(picture, self._start + self._way * (2 * time - 1), self._radius, self._hand)
         return picture
 
 
