@@ -54,7 +54,8 @@ def in_words(plans: Iterable[RunPlan]) -> str:
             sources = stage.dataset.open(tuple(stage.backbones))
             sizes[key] = f"{len(sources['train'])} training samples of {stage.spec.dataset.use}"
     epochs = max(stage.spec.train.epochs for stage in stages)
-    return f"on stand-ins in {cache_folder('smoke')}: {', '.join(dict.fromkeys(sizes.values()))}; {epochs} epochs"
+    samples = ", ".join(dict.fromkeys(sizes.values()))
+    return f"on stand-ins in {cache_folder('smoke')}: {samples}; {epochs} epochs"
 
 
 def _resolved(plan: RunPlan, made: dict[str, Dataset]) -> dict[str, Any]:
