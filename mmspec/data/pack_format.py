@@ -113,7 +113,7 @@ def read_manifest(folder: Path) -> Manifest:
         splits = {
             name: PackedSplit(
                 tuple(split["groups"]),
-                {file: tuple(Piece(*piece) for piece in pieces) for file, pieces in split["files"].items()},
+                {file: _pieces(said) for file, said in split["files"].items()},
             )
             for name, split in said["splits"].items()
         }
@@ -122,6 +122,12 @@ def read_manifest(folder: Path) -> Manifest:
         raise DataError(
             f"{folder} is no pack: {error}", hint=f"delete {folder}; it is packed again"
         ) from None
+
+
+def _pieces(said: Sequence[tuple[int, int, str]]) -> tuple[Piece, ...]:
+    if not said:
+        raise ValueError("a file without checksums")
+    return tuple(Piece(int(start), int(stop), str(digest)) for start, stop, digest in said)
 
 
 def verify(folder: Path, follow: Follow = unfollowed) -> list[Problem]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from mmspec.errors import DataError
+
 LOCK = "lock"
 #: Seconds between two tries.
 _RETRY = 0.1
@@ -19,11 +21,14 @@ def alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
     """Hold `folder`, which is made if absent; `waiting` is called while another process holds it.
 
     The holder may rename or remove the folder. Where nothing was put into it, it is removed at the end.
+
+    Raises:
+        DataError: the file system has no locks.
     """
     while True:
         descriptor = _opened(folder)
         try:
-            while not _taken(descriptor):
+            while not _taken(descriptor, folder):
                 waiting()
                 time.sleep(_RETRY)
             if _is_still(folder / LOCK, descriptor):
@@ -44,11 +49,14 @@ def _opened(folder: Path) -> int:
             return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
 
 
-def _taken(descriptor: int) -> bool:
+def _taken(descriptor: int, folder: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:
+        hint = "set MMSPEC_CACHE to a folder on a disk of this machine"
+        raise DataError(f"{folder} cannot be locked: {error.strerror}", hint=hint) from None
     return True
 
 

@@ -42,6 +42,10 @@ _IN_PROCESS = 32 * 2**20
 _ENOUGH = 50
 
 
+class SamplesError(DataError):
+    """Samples cannot be read, or do not fit together. Others may."""
+
+
 @attrs.frozen
 class Chunk:
     """The samples of a split from `start` on; `sha256` is their checksum if they seem to be written."""
@@ -64,7 +68,8 @@ class Writer:
         """Make sure that a chunk is written; its checksum.
 
         Raises:
-            DataError: samples that cannot be read, all of the chunk; or the disk is full.
+            SamplesError: samples that cannot be read, all of the chunk.
+            DataError: the disk is full.
         """
         path, layout = samples_file(self.folder, chunk.split), self.layouts[chunk.split]
         start, stop = layout.piece(chunk.start)
@@ -83,11 +88,11 @@ class Writer:
         except (DataError, OSError):
             problems = [p for i in indices for p in self._problems(split, i)]
             if problems:
-                raise DataError(problems) from None
+                raise SamplesError(problems) from None
             raise
         if rows.shape != (len(indices), *layout.shape) or rows.dtype.str != layout.dtype:
             first, last = source.ids[indices[0]], source.ids[indices[-1]]
-            raise DataError(
+            raise SamplesError(
                 f"split {split!r}, {self.modality}: samples {first} to {last} are {_said(rows.shape[1:])} "
                 f"{rows.dtype}, the first of the split is {_said(layout.shape)} {np.dtype(layout.dtype)}",
                 hint="samples that are packed together have one shape; is there an option for their size?",
@@ -172,9 +177,10 @@ def _write_samples(writer: Writer, jobs: int | None, follow: Follow) -> dict[str
     with journal.open("a", encoding="utf-8") as file:
         file.write("\n")  # the last line may have been cut off
         for each in spread(writer, chunks, jobs):
-            if each is not None and isinstance(each.result, DataError):
+            if each is not None and isinstance(each.result, SamplesError):
                 problems += each.result.problems
                 if len(problems) >= _ENOUGH:
+                    problems.append(Problem("there may be more: packing stopped here"))
                     break
             elif each is not None:
                 chunk, digest = each.task, each.get()
@@ -224,7 +230,8 @@ def _publish(made: Path, folder: Path) -> None:
     if folder.exists():  # somebody has deleted its list
         shutil.rmtree(folder)
     made.rename(folder)
-    _sync(folder.parent)
+    with suppress(OSError):  # not every file system can, for folders
+        _sync(folder.parent)
     for name in ("journal", "plan.json", LOCK):
         (folder / name).unlink()
 
@@ -246,8 +253,7 @@ def _write_at(descriptor: int, content: memoryview, start: int) -> None:
 def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        with suppress(OSError):  # not every file system can, for folders
-            os.fsync(descriptor)
+        os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

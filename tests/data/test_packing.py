@@ -20,7 +20,7 @@ import psutil
 import pytest
 from packable import SPLITS, Packable
 
-from mmspec.data import pack_layout, pack_writer, packing
+from mmspec.data import pack_layout, pack_lock, pack_writer, packing
 from mmspec.data.pack_workers import spread
 from mmspec.errors import DataError, RunError
 
@@ -147,7 +147,21 @@ def test_damage_is_found(tmp_path):
         packing.open_packed(Packable(), BOTH, tmp_path)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"modality": "a", "splits": {"train": 3}}', "\xff"])
+DAMAGED = '{"modality": "a", "splits": {"train": {"groups": [], "files": {"train.samples.npy": %s}}}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"modality": "a", "splits": {"train": 3}}',
+        "\xff",
+        DAMAGED % "[]",
+        DAMAGED % "[[1, 2]]",
+    ],
+)
 def test_a_damaged_list_is_said(tmp_path, text):
     folder = packing.pack(Packable(), ("a",), tmp_path)["a"]
     (folder / "pack.json").write_text(text, encoding="latin-1")
@@ -176,6 +190,23 @@ def test_all_damaged_samples_are_named_and_the_others_kept(tmp_path, jobs):
     again = [f"a train-{i}" for i in (0, 8, 9, 10, 11)] + [f"a test-{i}" for i in range(4)] + ["a val-0"]
     assert set(read_log(log)) == set(again)  # the first of each split tells its shape
     assert contents(folder) == contents(packing.pack(Packable(), ("a",), tmp_path / "whole")["a"])
+
+
+def test_of_very_many_damaged_samples_some_are_named(tmp_path):
+    damaged = tuple(f"train-{i}" for i in range(1, 50)) + tuple(f"test-{i}" for i in range(1, 21))
+    with pytest.raises(DataError) as caught:
+        packing.pack(Packable(damaged=damaged), ("a",), tmp_path)
+    assert 50 <= len(caught.value.problems) <= 55
+    assert "may be more" in caught.value.problems[-1].what
+
+
+def test_a_cache_without_locks_is_said(tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(pack_lock.fcntl, "flock", refused)
+    with pytest.raises(DataError, match="cannot be locked: No locks available"):
+        packing.pack(Packable(), ("a",), tmp_path)
 
 
 def test_a_sample_of_another_shape_is_said(tmp_path):
@@ -361,7 +392,8 @@ def test_a_disk_that_fills_up_is_said(tmp_path, monkeypatch, call, jobs):
         patch.setattr(os, call, full)
         with pytest.raises(DataError, match="packing stopped: No space left on device") as caught:
             packing.pack(Packable(), ("a",), tmp_path, jobs=jobs)
-    assert "it goes on from here" in caught.value.problems[0].hint
+    (problem,) = caught.value.problems
+    assert "it goes on from here" in problem.hint
     assert packing.verify(packing.pack(Packable(), ("a",), tmp_path)["a"]) == []
 
 
