@@ -15,7 +15,7 @@ from mmspec.data.splits import check_roles
 from mmspec.errors import DataError, Problem
 from mmspec.plugins.api import DataInfo, Dataset, Role, Source
 from mmspec.plugins.working import Augmentation
-from mmspec.testing.claims import claim, works
+from mmspec.testing.claims import claim, unsynced, works
 from mmspec.testing.options import check_options, variants
 
 
@@ -253,7 +253,7 @@ def _augments(what: str, sample: Dataset, source: Source, modality: str, role: R
         claim(
             isinstance(step, Augmentation), f"augmentations({modality!r}) gives {name}, not an Augmentation"
         )
-        done = works(f"{what}: {name}", step, batch, 1, 1, samples)
+        done = works(f"{what}: {name}", unsynced, name, step, batch, 1, 1, samples)
         claim(done.dtype == batch.dtype and len(done) == len(batch), f"{name} changes dtype or batch size")
         backwards = step(batch.flip(0), 1, 1, samples[::-1].copy()).flip(0)
         claim(torch.equal(done, backwards), f"{name} depends on the batch, not on the sample alone")

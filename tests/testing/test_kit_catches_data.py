@@ -33,6 +33,7 @@ def test_a_good_dataset_passes(name, tmp_path):
         ("HalfFingerprint", "fingerprint() does not notice a changed byte in more"),
         ("SilentlyEmpty", "open() says nothing of what check() finds missing"),
         ("FirstOfBatch", "AddFirst depends on the batch, not on the sample alone"),
+        ("AsksForValues", "Brighten waits for the device"),
         ("UncutInEvaluation", "split 'test': read('a') gives (3, 1, 3), not (3, 1, 2)"),
         ("CutTooMuch", "augmentations('a', 'train') make (1, 3) into (1, 1), describe() promises (1, 2)"),
         ("RandomInEvaluation", "RandomCrop is random; only training may be"),
