@@ -92,8 +92,8 @@ def _describe(stage: StagePlan, modalities: Sequence[str]) -> None:
 def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
     """Write a small stand-in for the data of SPEC, in the official format, to try things with."""
     for stage, _ in _data_of(spec, overrides):
-        made = stage.dataset.write_sample(output)
-        if made == stage.dataset:
+        stage.dataset.write_sample(output)
+        if not output.exists():
             click.echo(f"{stage.spec.dataset.use} needs no files: there is nothing to write")
         else:
             click.echo(f"{stage.spec.dataset.use}: a sample is in {output}")

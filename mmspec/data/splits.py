@@ -19,6 +19,9 @@ class Subset(Source):
 
     whole: Source
     chosen: np.ndarray
+    ids: np.ndarray = attrs.field(init=False)
+    targets: np.ndarray = attrs.field(init=False)
+    groups: Mapping[str, np.ndarray] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.ids = self.whole.ids[self.chosen]
