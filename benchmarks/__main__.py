@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from benchmarks.evaluation import evaluation
 from benchmarks.layout import layout
 from benchmarks.loop import digits, resnets
 from benchmarks.memory import memory
 from benchmarks.packed import packed
 from benchmarks.paired import machine
+from benchmarks.precision import precision
 from benchmarks.startup import startup
 from benchmarks.video import video
 
@@ -19,6 +21,8 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "digits": digits,
     "resnets": resnets,
     "layout": layout,
+    "precision": precision,
+    "evaluation": evaluation,
     "packed": packed,
     "video": video,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import attrs
@@ -12,7 +12,7 @@ import torch
 from benchmarks.bare import BareLoop, GuidedBareLoop
 from benchmarks.paired import alternate
 from mmspec.engine.trainer import Trainer
-from mmspec.plugins.api import ArraySource
+from mmspec.plugins.api import ArraySource, DataInfo, ModalityInfo
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.plugins.resolve import resolve
 from mmspec.spec.load import read_document
@@ -76,12 +76,12 @@ def digits() -> list[str]:
     return lines
 
 
-def large_trainer(*overrides: str) -> Trainer:
-    """Two ResNet-18 with MMTM after layer2 to layer4, batch 8, random images of 224 x 224."""
+def large_trainer(*overrides: str, data: Large | None = None, measured: bool = False) -> Trainer:
+    """Two ResNet-18 with MMTM after layer2 to layer4, batch 8, random images; `measured`: all metrics."""
     at = 'fusion.at=["layer2", "layer3", "layer4"]'
     backbones = [f'modalities.{m}.backbone="resnet18"' for m in ("grey", "color")]
-    plan = plain(stage("colored_digits_none.toml", at, *backbones, "train.batch_size=8", *overrides))
-    plan = attrs.evolve(plan, dataset=_Large())
+    plan = stage("colored_digits_none.toml", at, *backbones, "train.batch_size=8", *overrides)
+    plan = attrs.evolve(plan if measured else plain(plan), dataset=data or Large())
     return Trainer(plan, 0, sources=plan.dataset.open(()))
 
 
@@ -93,22 +93,28 @@ def resnets() -> list[str]:
     return [ratio.show("two ResNet-18 at 224, none: a step / by hand", 1.02)]
 
 
-class _Large:
-    """Random 224 x 224 images under the names of the digits' modalities."""
+@attrs.frozen
+class Large:
+    """Random images under the names of the digits' modalities; as many as `samples` says in each split."""
 
-    def describe(self):
-        from mmspec.plugins.api import DataInfo, ModalityInfo
+    size: int = 224
+    samples: Mapping[str, int] = attrs.field(factory=lambda: {"train": 16})
 
-        infos = {"grey": ModalityInfo((1, 224, 224)), "color": ModalityInfo((3, 224, 224))}
-        return DataInfo(infos, tuple("0123456789"), {"train": "train"})
+    def describe(self) -> DataInfo:
+        shapes = {"grey": (1, self.size, self.size), "color": (3, self.size, self.size)}
+        infos = {m: ModalityInfo(shape) for m, shape in shapes.items()}
+        return DataInfo(infos, tuple("0123456789"), dict.fromkeys(self.samples, "train"))
 
-    def open(self, modalities):
+    def open(self, modalities: object) -> dict[str, ArraySource]:
         random = np.random.default_rng(0)
+        return {split: self._draw(random, samples) for split, samples in self.samples.items()}
+
+    def augmentations(self, modality: str, role: str) -> tuple[()]:
+        return ()
+
+    def _draw(self, random: np.random.Generator, samples: int) -> ArraySource:
         arrays = {
-            m: random.integers(0, 255, (16, *info.shape), dtype=np.uint8)
+            m: random.integers(0, 255, (samples, *info.shape), dtype=np.uint8)
             for m, info in self.describe().modalities.items()
         }
-        return {"train": ArraySource(arrays, random.integers(0, 10, 16), np.arange(16))}
-
-    def augmentations(self, modality, role):
-        return ()
+        return ArraySource(arrays, random.integers(0, 10, samples), np.arange(samples))

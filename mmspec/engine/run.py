@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -70,6 +71,8 @@ def _run_stage(
     if stage.spec.train.threads:
         torch.set_num_threads(stage.spec.train.threads)
     if torch.cuda.is_available():
+        # Read when cuBLAS is first used, in this process; without it its sums differ from run to run.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.backends.cudnn.benchmark = False
         torch.use_deterministic_algorithms(True, warn_only=True)
     trainer = Trainer(stage, seed, follow=_while_packing(stage.name, recorder, should_stop))

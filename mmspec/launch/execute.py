@@ -37,6 +37,7 @@ def execute(path: Path) -> int:
 def _work(directory: RunDirectory, stop: child.StopRequest) -> int:
     threads = _threads(directory)
     child.set_threads(threads)
+    child.keep_freed_memory()
     directory.begin(
         host=socket.gethostname(),
         python=platform.python_version(),
