@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
+from benchmarks.accuracy import accuracy
 from benchmarks.evaluation import evaluation
+from benchmarks.gpu import gpu
 from benchmarks.layout import layout
 from benchmarks.loop import digits, resnets
 from benchmarks.memory import memory
@@ -22,7 +24,9 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "resnets": resnets,
     "layout": layout,
     "precision": precision,
+    "accuracy": accuracy,
     "evaluation": evaluation,
+    "gpu": gpu,
     "packed": packed,
     "video": video,
 }

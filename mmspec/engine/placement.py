@@ -18,6 +18,9 @@ from mmspec.spec.model import Train
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 Autocast = Callable[[], AbstractContextManager[object]]
 
+#: Layouts of the weights of convolutions over images and over clips; feature maps take that of the weights.
+_CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
 
 def place_for(train: Train) -> Placement:
     """Where a stage with these settings runs.
@@ -59,6 +62,6 @@ def put(module: ModuleT, place: Placement) -> ModuleT:
     for tensor in (*module.parameters(), *module.buffers()):
         if tensor.dtype in before and tensor.is_floating_point():
             tensor.data = tensor.data.to(place.dtype)
-            if place.channels_last and tensor.ndim == 4:
-                tensor.data = tensor.data.to(memory_format=torch.channels_last)
+            if place.channels_last and tensor.ndim in _CHANNELS_LAST:
+                tensor.data = tensor.data.to(memory_format=_CHANNELS_LAST[tensor.ndim])
     return module

@@ -10,7 +10,9 @@ from test_loop import same
 from tiny import TinyData, stage_plan
 from torch.nn.functional import cross_entropy
 
+from mmspec.data.loader import Placement
 from mmspec.engine.groups import check_groups
+from mmspec.engine.placement import put
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import DataError, GraphError
 from mmspec.spec.model import Group
@@ -142,3 +144,11 @@ def test_evaluation_has_the_loss_of_the_split():
         terms = {m: float(cross_entropy(x, torch.cat(target))) for m, x in logits.items()}
     assert values["val/loss.a"] == pytest.approx(terms["a"], rel=1e-5)
     assert values["val/loss"] == pytest.approx(terms["a"] + terms["b"], rel=1e-5)
+
+
+def test_convolutions_over_images_and_clips_are_laid_out_channels_last():
+    place = Placement(torch.device("cpu"), torch.float64, channels_last=True)
+    image, clip = put(torch.nn.Conv2d(2, 3, 3), place), put(torch.nn.Conv3d(2, 3, 3), place)
+    assert image.weight.is_contiguous(memory_format=torch.channels_last)
+    assert clip.weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert clip(torch.zeros(1, 2, 4, 4, 4, dtype=torch.float64)).dtype == torch.float64
