@@ -152,6 +152,14 @@ def _reads_the_same(sample: Dataset, sources: Mapping[str, Source], info: DataIn
             claim(alike, f"split {split!r} {name} reads other samples")
             claim(np.array_equal(source.targets, other.targets), f"split {split!r} {name} has other targets")
             claim(np.array_equal(source.ids, other.ids), f"split {split!r} {name} has other ids")
+            claim(_same_groups(source, other), f"split {split!r} {name} has other groups")
+
+
+def _same_groups(one: Source, other: Source) -> bool:
+    groups = dict(getattr(other, "groups", {}))
+    return groups.keys() == dict(one.groups).keys() and all(
+        np.array_equal(values, groups[name]) for name, values in one.groups.items()
+    )
 
 
 def _pickled(source: Source) -> Source:

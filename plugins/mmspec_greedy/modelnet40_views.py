@@ -22,6 +22,7 @@ class ShadedViews(Source):
     size: int
     targets: np.ndarray
     ids: np.ndarray
+    groups: Mapping[str, np.ndarray] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.groups = {"object": self.ids}

@@ -132,6 +132,20 @@ class OpenFile(Good):
         return Unpicklable(source.arrays, source.targets, source.ids, source.groups)
 
 
+class Forgetful(ArraySource):
+    def __reduce__(self):
+        return ArraySource, (self.arrays, self.targets, self.ids)
+
+
+@attrs.frozen(kw_only=True)
+class ForgottenGroups(Good):
+    """A source that other processes get without its groups."""
+
+    def source(self, number, modalities):
+        source = super().source(number, modalities)
+        return Forgetful(source.arrays, source.targets, source.ids, {"pair": source.ids // 2})
+
+
 COUNTER = itertools.count()
 
 

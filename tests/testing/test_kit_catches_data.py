@@ -27,6 +27,7 @@ def test_a_good_dataset_passes(name, tmp_path):
         ("SortedReads", "does not give rows in the order asked for"),
         ("TargetsOutOfRange", "targets are not in 0 … 1"),
         ("OpenFile", "pickling raises TypeError: a file is open"),
+        ("ForgottenGroups", "split 'train' after pickling has other groups"),
         ("RestlessFingerprint", "fingerprint() is not the same when asked twice"),
         ("BlindFingerprint", "option seed changes the samples, but not fingerprint()"),
         ("FileSizes", "fingerprint() does not notice a changed byte in data"),
