@@ -40,17 +40,17 @@ def place_for(train: Train) -> Placement:
     return Placement(device, torch.float64 if train.precision == "float64" else torch.float32, layout)
 
 
-def autocast(place: Placement, precision: str) -> Autocast:
+def autocast(place: Placement, precision: str, network: nn.Module) -> Autocast:
     """The context of a forward: bf16 where it is safe with `precision = "bf16"`, else nothing."""
     if precision != "bf16":
         return nullcontext
-    if place.device.type == "cpu":
-        return _cpu_bf16
+    if place.device.type == "cpu" and any(isinstance(module, nn.Conv3d) for module in network.modules()):
+        return _bf16_of_clips
     return partial(torch.autocast, place.device.type, dtype=torch.bfloat16)
 
 
 @contextmanager
-def _cpu_bf16() -> Iterator[None]:
+def _bf16_of_clips() -> Iterator[None]:
     with torch.autocast("cpu", dtype=torch.bfloat16), ShortClips():
         yield
 

@@ -90,7 +90,7 @@ class Trainer:
         self.objective = plan.objective.build()
         self.sources = open_splits(plan, follow) if sources is None else sources
         self.loaders = {name: self._loader(name, source) for name, source in self.sources.items()}
-        self._autocast = autocast(self.place, train.precision)
+        self._autocast = autocast(self.place, train.precision, self.network)
 
         groups = parameter_groups(self.named_parameters(), plan.spec.optimizer.groups)
         self.optimizer = plan.optimizer.build(groups)

@@ -43,7 +43,7 @@ class GuidedStrategy(Strategy):
         self.meter = SpeedMeter(network)
         self.alpha, self.window, self.start_epoch = alpha, window, start_epoch
         self._modalities = network.modalities
-        self._combine = LOSSES[loss]
+        self._combine = LOSSES.get(loss)
         self._compat = compat
         device, n = self.meter.membership.device, len(network.modalities)
         self.register_buffer("sums", torch.zeros(2, n, dtype=torch.float64, device=device))
@@ -57,7 +57,9 @@ class GuidedStrategy(Strategy):
         return Decision(self.pending) if epoch >= self.start_epoch else Decision()
 
     def loss(self, step: Step) -> Tensor:
-        """The branches' losses, combined with the speeds as they were last measured."""
+        """The branches' losses, summed or combined with the speeds as they were last measured."""
+        if self._combine is None:
+            return super().loss(step)
         return self._combine(torch.stack(list(step.terms.values())), speeds(self.sums))
 
     def after_backward(self, step: Step) -> None:

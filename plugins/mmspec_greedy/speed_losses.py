@@ -33,7 +33,6 @@ def weighted_by_speed(losses: Tensor, s: Tensor) -> Tensor:
 
 
 LOSSES: Mapping[str, SpeedLoss] = {
-    "sum": lambda losses, _: losses.sum(),
     "plus_d_speed": plus_d_speed,
     "weighted_by_speed": weighted_by_speed,
 }

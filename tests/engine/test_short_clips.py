@@ -20,7 +20,7 @@ def test_short_clips_have_the_gradients_of_float32(frames, kernel):
         del left
         layer = nn.Conv3d(24, 16, size, padding=padding)
         x = torch.randn(2, 24, frames, 4, 4)
-        with autocast(place, "bf16")():
+        with autocast(place, "bf16", layer)():
             y = layer(x)
         assert y.dtype == torch.bfloat16
         gradient = torch.randn_like(y)
@@ -33,5 +33,6 @@ def test_short_clips_have_the_gradients_of_float32(frames, kernel):
 
 def test_other_formats_are_left_alone():
     place = Placement(torch.device("cpu"), torch.float32, False)
-    with autocast(place, "float32")():
-        assert nn.Conv3d(1, 1, 3, padding=1)(torch.zeros(1, 1, 2, 3, 3)).dtype == torch.float32
+    layer = nn.Conv3d(1, 1, 3, padding=1)
+    with autocast(place, "float32", layer)():
+        assert layer(torch.zeros(1, 1, 2, 3, 3)).dtype == torch.float32

@@ -26,7 +26,6 @@ def combined(name, losses, speeds):
 def test_d_speed_is_added_without_a_gradient():
     assert combined("plus_d_speed", [2.0, 3.0], [-1.0, -1.5]) == (pytest.approx(5.5), [1.0, 1.0])
     assert combined("plus_d_speed", [2.0, 3.0], [-1.5, -1.0])[0] == pytest.approx(5.5)
-    assert combined("sum", [2.0, 3.0], [-1.0, -1.5]) == (5.0, [1.0, 1.0])
 
 
 def test_losses_are_weighted_by_speeds():

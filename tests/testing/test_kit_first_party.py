@@ -23,6 +23,7 @@ REQUIRED = {
     "exponential": {"gamma": 0.5},
     "curves": {"value": "train/loss"},
     "bars": {"values": ("test/accuracy",)},
+    "points": {"values": ("test/accuracy",)},
 }
 #: Kinds whose plugins have to do with more than one run; their options are checked alone.
 OPTIONS_ONLY = {"launcher", "figure"}
