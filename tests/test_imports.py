@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 #: A package may import itself and what stands before it.
 ORDER = [
-    ("mmspec.errors",),
+    ("mmspec.errors", "mmspec.system"),
     ("mmspec.spec",),
     ("mmspec.plugins",),
     ("mmspec.graph",),

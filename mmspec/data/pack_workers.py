@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import signal
 import sys
@@ -37,13 +36,6 @@ class Done(Generic[T, R]):
         if isinstance(self.result, Exception):
             raise self.result
         return self.result
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def spread(do: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterator[Done[T, R] | None]:

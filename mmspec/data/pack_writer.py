@@ -32,9 +32,10 @@ from mmspec.data.pack_format import (
 )
 from mmspec.data.pack_layout import Layout, as_stored
 from mmspec.data.pack_lock import LOCK
-from mmspec.data.pack_workers import cores, spread
+from mmspec.data.pack_workers import spread
 from mmspec.errors import DataError, Problem
 from mmspec.plugins.api import Source
+from mmspec.system import cores, sync, write_whole
 
 #: Below this, starting processes takes longer than it saves.
 _IN_PROCESS = 32 * 2**20
@@ -124,7 +125,7 @@ def make(folder: Path, writer: Writer, jobs: int | None, follow: Follow) -> None
         _begin(writer)
         sums = _write_samples(writer, jobs, follow)
         splits = {split: _finish_split(writer, split, sums[split]) for split in writer.layouts}
-        _write_whole(writer.folder / MANIFEST, Manifest(writer.modality, splits).to_text())
+        write_whole(writer.folder / MANIFEST, Manifest(writer.modality, splits).to_text().encode())
     _publish(writer.folder, folder)
 
 
@@ -149,7 +150,7 @@ def _begin(writer: Writer) -> None:
         for other in writer.folder.iterdir():
             if other.name != LOCK:
                 other.unlink()
-        _write_whole(path, plan)
+        write_whole(path, plan.encode())
     for split, layout in writer.layouts.items():
         with samples_file(writer.folder, split).open("ab") as file:
             if hasattr(os, "posix_fallocate"):
@@ -221,7 +222,7 @@ def _finish_split(writer: Writer, split: str, sums: Mapping[int, str]) -> Packed
         np.save(path, values, allow_pickle=False)
         files[path.name] = pieces_of(path)
     for name in files:
-        _sync(folder / name)
+        sync(folder / name)
     return PackedSplit(tuple(source.groups), files)
 
 
@@ -231,16 +232,9 @@ def _publish(made: Path, folder: Path) -> None:
         shutil.rmtree(folder)
     made.rename(folder)
     with suppress(OSError):  # not every file system can, for folders
-        _sync(folder.parent)
+        sync(folder.parent)
     for name in ("journal", "plan.json", LOCK):
         (folder / name).unlink()
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(text, encoding="utf-8")
-    _sync(temporary)
-    temporary.replace(path)
 
 
 def _write_at(descriptor: int, content: memoryview, start: int) -> None:
@@ -248,14 +242,6 @@ def _write_at(descriptor: int, content: memoryview, start: int) -> None:
     while content:
         written = os.pwrite(descriptor, content, start)
         content, start = content[written:], start + written
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,19 +17,10 @@ from typing import Any
 import torch
 
 from mmspec.errors import RunError
+from mmspec.system import write_whole
 
 #: How many checkpoints of the run's course are kept.
 KEPT = 2
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there complete or not at all, even after a power cut."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class CheckpointStore:

@@ -15,13 +15,14 @@ import attrs
 import torch
 
 from mmspec.data.pack_format import Follow, Progress
-from mmspec.engine.checkpoint import CheckpointStore, write_whole
+from mmspec.engine.checkpoint import CheckpointStore
 from mmspec.engine.loop import Interrupted, Selected, StageResult, StageRun
 from mmspec.engine.recorder import Recorder
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import GraphError
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.spec.model import InitFrom
+from mmspec.system import write_whole
 
 #: Seconds between two lines about a packing.
 _SAY_EVERY = 10.0

@@ -14,6 +14,7 @@ from mmspec.plugins.plan import RunPlan
 from mmspec.records import RunDirectory
 from mmspec.records.files import read_json
 from mmspec.records.provenance import PACKAGES, versions
+from mmspec.system import cores
 
 INTERRUPTED = 130
 
@@ -44,7 +45,7 @@ def _work(directory: RunDirectory, stop: child.StopRequest) -> int:
         packages=versions(PACKAGES),
         platform=platform.platform(),
         cpus=os.cpu_count(),
-        threads=threads or int(os.environ.get("OMP_NUM_THREADS", child.cores())),
+        threads=threads or int(os.environ.get("OMP_NUM_THREADS", cores())),
     )
     mirrored = MirroredRun(directory, {})
     try:

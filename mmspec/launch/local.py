@@ -16,8 +16,9 @@ from typing import Literal
 
 import attrs
 
-from mmspec.launch.child import PARENT, THREAD_VARIABLES, cores
+from mmspec.launch.child import PARENT, THREAD_VARIABLES
 from mmspec.plugins.api import Launcher, at_least, option
+from mmspec.system import cores
 
 Changed = Callable[[str, Literal["started", "retried", "finished", "failed", "interrupted"]], None]
 

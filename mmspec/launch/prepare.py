@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 
 from mmspec.errors import DataError, MmspecError, Problem, RecordError
-from mmspec.launch.child import cores
 from mmspec.plugins.api import Dataset, Plugin
 from mmspec.plugins.plan import RunPlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
 from mmspec.records.read import status_of
 from mmspec.spec.load import Document
+from mmspec.system import cores
 
 if TYPE_CHECKING:
     from mmspec.graph.identity import Identity

@@ -12,7 +12,10 @@ import os
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+
+from mmspec.system import cores, write_whole
 
 #: A file changed this shortly before it was read may change again within the same tick of its clock.
 _SETTLED_NS = 2_000_000_000
@@ -33,7 +36,7 @@ def hash_files(root: Path, files: Iterable[str]) -> str:
     names = sorted(set(files))
     memory = cache_folder("hashes") / f"{hashlib.sha256(str(root.absolute()).encode()).hexdigest()[:32]}.json"
     known = _remembered(memory)
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
         entries = dict(
             zip(names, pool.map(lambda name: _entry(root / name, known.get(name)), names), strict=True)
         )
@@ -66,10 +69,6 @@ def _remembered(memory: Path) -> dict[str, list[int | str]]:
 
 def _remember(memory: Path, entries: dict[str, list[int | str]]) -> None:
     """Write the memory whole; a cache that cannot be written costs time alone."""
-    temporary = memory.with_name(f".{memory.name}.{os.getpid()}")
-    try:
+    with suppress(OSError):
         memory.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(entries))
-        temporary.replace(memory)
-    except OSError:
-        temporary.unlink(missing_ok=True)
+        write_whole(memory, json.dumps(entries).encode(), durable=False)

@@ -16,9 +16,10 @@ import attrs
 
 from mmspec.errors import Location, Problem, RecordError
 from mmspec.records import lock
-from mmspec.records.files import read_json, sync_folder, write_json, write_text
+from mmspec.records.files import read_json, write_json, write_text
 from mmspec.records.metrics import Kind, MetricsLog, Row
 from mmspec.records.read import read_progress
+from mmspec.system import sync
 
 #: Seconds between two writings of progress.json.
 _PROGRESS_EVERY = 0.25
@@ -77,7 +78,7 @@ class RunDirectory:
                 temporary.rename(path)
             except OSError:  # another process was faster
                 shutil.rmtree(temporary)
-            sync_folder(path.parent)
+            sync(path.parent)
         return cls.open(path)
 
     @classmethod

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from mmspec.errors import Location, Problem, RecordError
+from mmspec.system import write_whole
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replace `path` by `text` in one step; who reads it sees the old text or the new one.
-
-    `durable` also waits until it is on the disk, so that it survives the machine's going down.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        if durable:
-            file.flush()
-            os.fsync(file.fileno())
-    temporary.replace(path)
-    if durable:
-        sync_folder(path.parent)
+    """Replace `path` by `text` in one step, as `write_whole` does."""
+    write_whole(path, text.encode(), durable=durable)
 
 
 def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
     """Replace `path` by `value` as JSON. Not-a-number and infinities are written as Python reads them."""
     write_text(path, json.dumps(value, indent=1, ensure_ascii=False) + "\n", durable=durable)
-
-
-def sync_folder(folder: Path) -> None:
-    """Wait until the names in `folder` are on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_json(path: Path) -> dict[str, Any]:

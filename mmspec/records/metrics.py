@@ -11,7 +11,7 @@ from typing import Literal
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
-from mmspec.records.files import sync_folder
+from mmspec.system import sync
 
 Kind = Literal["step", "epoch"]
 
@@ -81,7 +81,7 @@ class MetricsLog:
             new.flush()
             os.fsync(new.fileno())
         temporary.replace(self.path)
-        sync_folder(self.path.parent)
+        sync(self.path.parent)
 
 
 def _drop_torn_end(path: Path) -> None:

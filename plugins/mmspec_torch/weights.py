@@ -6,14 +6,17 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from mmspec.plugins.api import DataError, GraphError, Problem
 from mmspec_torch.inflate import inflate, spread
-from mmspec_torch.pretrained import Pretrained
+
+if TYPE_CHECKING:
+    from mmspec_torch.pretrained import Pretrained
+
 
 #: Under these keys training scripts keep the state dict, beside epochs and optimizers.
 WRAPPERS = ("state_dict", "model_state_dict", "model")
