@@ -109,7 +109,8 @@ def sample(*, spec: Path, overrides: tuple[str, ...], output: Path) -> None:
     "-j",
     "--jobs",
     type=click.IntRange(min=1),
-    help="Processes that decode. [default: one a core; none for small data]",
+    metavar="N",
+    help="Processes that decode.  [default: one a core; none for small data]",
 )
 def pack(*, spec: Path, overrides: tuple[str, ...], jobs: int | None) -> None:
     """Decode the data of SPEC once into memory-mapped arrays, for runs with `train.packed = true`.

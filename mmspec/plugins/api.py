@@ -30,7 +30,7 @@ import numpy as np
 
 from mmspec.errors import DataError, GraphError, Location, Problem
 from mmspec.plugins.files import cache_folder, hash_files
-from mmspec.plugins.options import at_least, between, one_of, option
+from mmspec.plugins.options import above, at_least, below, between, one_of, option
 from mmspec.plugins.recorded import RecordedRow, RecordedRun
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ __all__ = [
     "Looks", "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
     "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomCrop", "RandomShift",
     "RecordedRow", "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy",
-    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "at_least", "between",
-    "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
+    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below",
+    "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 

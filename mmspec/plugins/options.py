@@ -31,12 +31,32 @@ def at_least(low: float) -> Validator:
     return validate
 
 
+def above(low: float) -> Validator:
+    """A validator for numbers larger than `low`."""
+
+    def validate(_: object, __: object, value: float) -> None:
+        if value <= low:
+            raise ValueError(f"must be above {low}, not {value!r}")
+
+    return validate
+
+
 def between(low: float, high: float) -> Validator:
     """A validator for numbers in [low, high]."""
 
     def validate(_: object, __: object, value: float) -> None:
         if not low <= value <= high:
             raise ValueError(f"must be between {low} and {high}, not {value!r}")
+
+    return validate
+
+
+def below(low: float, high: float) -> Validator:
+    """A validator for numbers in [low, high)."""
+
+    def validate(_: object, __: object, value: float) -> None:
+        if not low <= value < high:
+            raise ValueError(f"must be {low} or above and below {high}, not {value!r}")
 
     return validate
 

@@ -24,6 +24,7 @@ from mmspec.plugins.api import (
     Role,
     Source,
     at_least,
+    below,
     between,
     option,
 )
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
     from mmspec.plugins.api import Augmentation
 
 _CLASSES = tuple(map(str, range(10)))
-
-
-def _share(_: object, __: object, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"must be 0 or above and below 1, not {value!r}")
 
 
 @attrs.frozen
@@ -176,7 +172,7 @@ class ColoredMnist(ColoredDataset):
     validation: float = option(
         "share of the training samples, the last ones, that become val (10000 of 60000); 0: none",
         default=1 / 6,
-        validator=_share,
+        validator=below(0, 1),
     )
 
     def describe(self) -> DataInfo:

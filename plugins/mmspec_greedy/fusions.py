@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 
-from mmspec.plugins.api import Fusion, Mistake, Outline, at_least, option
+from mmspec.plugins.api import Fusion, Mistake, Outline, above, at_least, option
 
 if TYPE_CHECKING:
     from mmspec.plugins.api import FusionUnit
-
-
-def above_zero(_: object, __: object, value: float) -> None:
-    """A validator for numbers above 0."""
-    if value <= 0:
-        raise ValueError(f"must be above 0, not {value!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -33,7 +27,7 @@ class Mmtm(Fusion):
     gate_scale: float = option(
         "gates are this times a sigmoid: 1 in Wu et al. 2022, 2 in the MMTM paper",
         default=1.0,
-        validator=above_zero,
+        validator=above(0),
     )
     compat: Literal["wu2022"] | None = option(
         "wu2022: two slips of the released code. Branch 1's running average is made of branch 0's gates, and "

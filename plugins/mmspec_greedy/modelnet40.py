@@ -22,6 +22,7 @@ from mmspec.plugins.api import (
     Role,
     Source,
     at_least,
+    below,
     between,
     hash_files,
     option,
@@ -34,11 +35,6 @@ if TYPE_CHECKING:
 
 #: Mean and standard deviation of ImageNet's training images, as torchvision's networks expect them.
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
-
-def _share(_: object, __: object, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"must be 0 or above and below 1, not {value!r}")
 
 
 def _positions(_: object, __: object, views: Mapping[str, int]) -> None:
@@ -65,7 +61,7 @@ class ModelNet40(Dataset):
     )
     size: int = option("width and height of images; others are resized", default=224, validator=at_least(1))
     validation: float = option(
-        "share of the official training objects that becomes val; 0: none", default=0.2, validator=_share
+        "share of the official training objects that becomes val; 0: none", default=0.2, validator=below(0, 1)
     )
     validation_seed: int = option("which objects become val", default=10, validator=at_least(0))
     flip: float = option(

@@ -14,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from mmspec.plugins.api import Problem
+from mmspec_greedy.naming import some
 
 VIEWS = 12
 PARTS = ("train", "test")
@@ -31,7 +32,6 @@ _SOURCE = (
 #: What to do about damage.
 UNPACK_AGAIN = f"unpack the archive again; {_SOURCE}"
 _LAYOUT = "<class>/<train|test>/<object>.obj.<view>.png"
-_SHOWN = 10
 
 #: A PNG file begins with its signature and the IHDR chunk, and ends with an empty IEND chunk.
 _HEAD = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
@@ -64,7 +64,7 @@ def list_objects(root: Path) -> tuple[dict[str, list[ShadedObject]], list[Proble
     everything = [(part, each) for part in PARTS for each in objects[part]]
     odd = [f"{CLASSES[o.label]}/{part}/{o.name} ({len(o.views)})" for part, o in everything if _is_odd(o)]
     if odd:
-        what = f"{root}: {_count(odd, 'object')} without exactly {VIEWS} views: {_some(odd)}"
+        what = f"{root}: {_count(odd, 'object')} without exactly {VIEWS} views: {some(odd)}"
         problems.append(Problem(what, hint=UNPACK_AGAIN))
     return objects, problems
 
@@ -80,7 +80,7 @@ def check(root: Path, views: Collection[int]) -> list[Problem]:
             if damage:
                 kinds[damage].append(file)
     for damage, named in sorted(kinds.items()):
-        what = f"{root}: {_count(named, 'image')} {damage}: {_some(named)}"
+        what = f"{root}: {_count(named, 'image')} {damage}: {some(named)}"
         problems.append(Problem(what, hint=UNPACK_AGAIN))
     return problems
 
@@ -123,13 +123,13 @@ def _layout_problems(root: Path) -> list[Problem]:
         what = f"{root}: {len(missing)} of the {len(CLASSES)} classes are missing: {', '.join(missing)}"
         problems.append(Problem(what, hint=UNPACK_AGAIN))
     if others := sorted(found - set(CLASSES)):
-        what = f"{root}: {_count(others, 'folder')} of no class of ModelNet40: {_some(others)}"
+        what = f"{root}: {_count(others, 'folder')} of no class of ModelNet40: {some(others)}"
         problems.append(
             Problem(what, hint="move it elsewhere" if len(others) == 1 else "move them elsewhere")
         )
     parts = [f"{name}/{part}" for name in CLASSES if name in found for part in PARTS]
     if empty := [part for part in parts if not any(map(_is_view, _names(root / part)))]:
-        what = f"{root}: {_count(empty, 'folder')} without any <object>.obj.<view>.png: {_some(empty)}"
+        what = f"{root}: {_count(empty, 'folder')} without any <object>.obj.<view>.png: {some(empty)}"
         problems.append(Problem(what, hint=UNPACK_AGAIN))
     return problems
 
@@ -179,9 +179,3 @@ def _damage(path: Path) -> str | None:
 
 def _count(things: Sequence[str], word: str) -> str:
     return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - _SHOWN
-    return ", ".join(names[:_SHOWN]) + (f", and {more} more" if more > 0 else "")

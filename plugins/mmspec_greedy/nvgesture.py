@@ -20,6 +20,7 @@ from mmspec.plugins.api import (
     Problem,
     Role,
     at_least,
+    below,
     between,
     hash_files,
     option,
@@ -49,11 +50,6 @@ CLASSES = (
 def _sensors(_: object, __: object, value: Sequence[str]) -> None:
     if not value or len(set(value)) < len(value):
         raise ValueError("must name one sensor or more, each once")
-
-
-def _share(_: object, __: object, value: float) -> None:
-    if not 0 <= value < 1:
-        raise ValueError(f"must be 0 or above and below 1, not {value!r}")
 
 
 def _range(plugin: NvGesture, _: object, value: int) -> None:
@@ -111,7 +107,7 @@ class NvGesture(Dataset):
         default="none",
     )
     validation: float = option(
-        "share of the training list that becomes val; 0: none", default=0.2, validator=_share
+        "share of the training list that becomes val; 0: none", default=0.2, validator=below(0, 1)
     )
     validation_by: Literal["subject", "sample"] = option(
         "val is made of whole subjects, who are then not in train, or of samples of all subjects",

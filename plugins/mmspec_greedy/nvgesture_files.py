@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from mmspec.plugins.api import Problem
+from mmspec_greedy.naming import some
 from mmspec_greedy.nvgesture_clips import Window
 from mmspec_greedy.nvgesture_lists import Clip, Frames, read_list
 from mmspec_greedy.video import Header, read_header
@@ -23,7 +24,6 @@ _PAGE = (
     "https://research.nvidia.com/publication/"
     "2016-06_online-detection-and-classification-dynamic-hand-gestures-recurrent-3d"
 )
-_NAMED = 10
 
 
 def read_lists(root: Path) -> tuple[dict[str, list[Clip]], list[Problem]]:
@@ -37,7 +37,7 @@ def read_lists(root: Path) -> tuple[dict[str, list[Clip]], list[Problem]]:
     problems = [problem for _, found in read.values() for problem in found]
     twice = sorted({clip.path for clip in clips["train"]} & {clip.path for clip in clips["test"]})
     if twice:
-        problems.append(Problem(f"{_count(twice, 'clip')} in both lists: {_some(twice)}"))
+        problems.append(Problem(f"{_count(twice, 'clip')} in both lists: {some(twice)}"))
     return clips, problems
 
 
@@ -64,7 +64,7 @@ def check_videos(root: Path, clips: Sequence[Clip], sensors: Sequence[str], wind
     total, problems = len(named), []
     for fault, names in faults.items():
         what, hint = _FAULTS[fault]
-        told = f"{len(names)} of {total} videos {what}: {_some(names)}"
+        told = f"{len(names)} of {total} videos {what}: {some(names)}"
         problems.append(Problem(told, hint=hint or _where(root)))
     return Faults(problems, repeated)
 
@@ -127,8 +127,3 @@ def _where(root: Path) -> str:
 
 def _count(names: Sequence[str], what: str) -> str:
     return f"{len(names)} {what} is" if len(names) == 1 else f"{len(names)} {what}s are"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f", and {more} more" if more > 0 else "")

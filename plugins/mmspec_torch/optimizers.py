@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from mmspec.plugins.api import Mistake, Optimizer, Outline, at_least, option
-from mmspec_torch.options import above_zero, decay, two_decays
+from mmspec.plugins.api import Mistake, Optimizer, Outline, above, at_least, below, option
+from mmspec_torch.options import two_decays
 
 if TYPE_CHECKING:
     import torch
@@ -89,8 +89,8 @@ class AdamW(Adam):
 class RmsProp(TorchOptimizer):
     """RMSprop (Hinton 2012)."""
 
-    alpha: float = option("decay of the average of squared gradients", default=0.99, validator=decay)
-    eps: float = option("added to the denominator", default=1e-8, validator=above_zero)
+    alpha: float = option("decay of the average of squared gradients", default=0.99, validator=below(0, 1))
+    eps: float = option("added to the denominator", default=1e-8, validator=above(0))
     momentum: float = option("momentum", default=0.0, validator=at_least(0))
     centered: bool = option("normalise by the variance instead of the second moment", default=False)
 
@@ -109,7 +109,7 @@ class Adagrad(TorchOptimizer):
     initial_accumulator_value: float = option(
         "where sums of squares start", default=0.0, validator=at_least(0)
     )
-    eps: float = option("added to the denominator", default=1e-10, validator=above_zero)
+    eps: float = option("added to the denominator", default=1e-10, validator=above(0))
 
     def optimizer_class(self) -> type[torch.optim.Optimizer]:
         """torch.optim.Adagrad."""

@@ -5,22 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 
 
-def above_zero(_: object, __: object, value: float) -> None:
-    """Accept numbers above 0."""
-    if value <= 0:
-        raise ValueError(f"must be above 0, not {value!r}")
-
-
 def share(_: object, __: object, value: float) -> None:
     """Accept numbers above 0 and below 1."""
     if not 0 < value < 1:
         raise ValueError(f"must be above 0 and below 1, not {value!r}")
-
-
-def decay(_: object, __: object, value: float) -> None:
-    """Accept numbers from 0 up to, but not, 1."""
-    if not 0 <= value < 1:
-        raise ValueError(f"must be 0 or above and below 1, not {value!r}")
 
 
 def two_decays(_: object, __: object, values: tuple[float, ...]) -> None:

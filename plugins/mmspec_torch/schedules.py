@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from mmspec.plugins.api import Schedule, at_least, between, option
-from mmspec_torch.options import above_zero, rising, share
+from mmspec.plugins.api import Schedule, above, at_least, between, option
+from mmspec_torch.options import rising, share
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,7 @@ class Step(Schedule):
     """The learning rate times `gamma` after every `step_size` epochs."""
 
     step_size: int = option("epochs between two changes", validator=at_least(1))
-    gamma: float = option("what the learning rate is multiplied by", default=0.1, validator=above_zero)
+    gamma: float = option("what the learning rate is multiplied by", default=0.1, validator=above(0))
 
     def build(self, optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> EpochSchedule:
         """By torch's StepLR, moved by epoch."""
@@ -49,7 +49,7 @@ class MultiStep(Schedule):
     milestones: tuple[int, ...] = option(
         "epochs after which the learning rate changes, rising", validator=rising
     )
-    gamma: float = option("what the learning rate is multiplied by", default=0.1, validator=above_zero)
+    gamma: float = option("what the learning rate is multiplied by", default=0.1, validator=above(0))
 
     def build(self, optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> EpochSchedule:
         """By torch's MultiStepLR, moved by epoch."""
@@ -63,7 +63,7 @@ class MultiStep(Schedule):
 class Exponential(Schedule):
     """The learning rate times `gamma` after every epoch."""
 
-    gamma: float = option("what the learning rate is multiplied by", validator=above_zero)
+    gamma: float = option("what the learning rate is multiplied by", validator=above(0))
 
     def build(self, optimizer: torch.optim.Optimizer, *, epochs: int, steps_per_epoch: int) -> EpochSchedule:
         """By torch's ExponentialLR, moved by epoch."""
@@ -99,10 +99,10 @@ class OneCycle(Schedule):
 
     pct_start: float = option("share of the steps in which it rises", default=0.3, validator=share)
     div_factor: float = option(
-        "it begins at the full learning rate divided by this", default=25.0, validator=above_zero
+        "it begins at the full learning rate divided by this", default=25.0, validator=above(0)
     )
     final_div_factor: float = option(
-        "it ends at its beginning divided by this", default=1e4, validator=above_zero
+        "it ends at its beginning divided by this", default=1e4, validator=above(0)
     )
     anneal: Literal["cos", "linear"] = option("the shape of both ways", default="cos")
 

@@ -18,7 +18,7 @@ from mmspec.data.packing import open_packed, pack
 from mmspec.plugins.api import DataInfo, Dataset, HorizontalFlip, ModalityInfo, Source
 
 SHAPE = (3, 224, 224)
-EPOCHS = 5
+EPOCHS = 9
 
 
 class Grey(Source):

@@ -181,8 +181,10 @@ def test_images_of_all_kinds_become_rgb_of_the_size_asked_for(copied, mode, size
 
 def test_a_palette_with_a_transparent_colour_is_read(copied):
     tree = copied("airplane")
-    view(tree, "airplane").write_bytes(png(5, 8, "P", transparency=bytes(range(200))))
-    opened(tree, validation=0)["train"].read("front", np.array([0]))
+    path = view(tree, "airplane")
+    path.write_bytes(png(5, 8, "P", transparency=bytes(range(200))))
+    read = opened(tree, validation=0)["train"].read("front", np.array([0]))[0]
+    np.testing.assert_array_equal(read, pixels(path))
 
 
 def test_large_images_are_averaged_not_thinned_out(copied):
