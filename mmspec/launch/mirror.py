@@ -9,10 +9,11 @@ from typing import Literal, TypeVar
 
 import attrs
 
-from mmspec.plugins.api import Tracker, TrackerSession
+from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
+from mmspec.plugins.recorded import Kind, RecordedRow
 from mmspec.records import RunDirectory, load_run
 from mmspec.records.directory import DrawnGraph
-from mmspec.records.metrics import Kind
+from mmspec.track.columns import to_columns
 
 T = TypeVar("T")
 
@@ -26,8 +27,7 @@ def notices_of(path: Path) -> Path:
 class MirroredRun:
     """Records to a run directory and repeats every row to trackers, which start with the first report.
 
-    Trackers see one axis of steps: a later stage goes on counting where the one before it ended. Where
-    there are several stages, their metrics carry the stage's name.
+    Trackers see one axis of steps: a later stage goes on counting where the one before it ended.
     """
 
     directory: RunDirectory
@@ -39,12 +39,12 @@ class MirroredRun:
     def row(self, kind: Kind, *, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append a row, and mirror it."""
         self.directory.row(kind, stage, step, epoch, values)
-        many = len(self.directory.stages) > 1
-        named = {f"{stage}/{name}" if many else name: value for name, value in values.items()}
         if stage not in self._offsets:
             self._offsets[stage] = self._steps_before(stage)
         at = self._offsets[stage] + step
-        self._tell(lambda session: session.log({**named, "epoch": float(epoch)}, at))
+        row = RecordedRow(kind, stage, step, epoch, values)
+        columns = to_columns(row, self.directory.stages)
+        self._tell(lambda session: session.log(columns, at))
 
     def rewind(self, *, stage: str, step: int) -> None:
         """Drop rows; what a tracker has seen of them stays there."""
@@ -92,14 +92,15 @@ class MirroredRun:
         run = load_run(self.directory.path)
         folder = self.directory.path.absolute() / "track" / Path(name).name
         folder.mkdir(parents=True, exist_ok=True)
-        self._sessions[name] = tracker.start(
+        info = RunInfo(
             experiment=run.experiment,
             run_id=run.id,
             label=", ".join(map(str, run.labels.values())),
             config=run.spec,
-            folder=folder,
-            say=self._notice,
+            identity=run.identity,
+            provenance=run.provenance,
         )
+        self._sessions[name] = tracker.start(info, folder=folder, say=self._notice)
 
     def _notice(self, message: str) -> None:
         """Log what a tracker says, and keep it for the user, who reads no log while all is well."""

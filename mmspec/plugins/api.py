@@ -21,17 +21,17 @@ imported from here as well: the names are looked up in `mmspec.plugins.working` 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import attrs
 import numpy as np
 
-from mmspec.errors import DataError, GraphError, Location, Problem
+from mmspec.errors import DataError, GraphError, Location, Problem, RecordError
 from mmspec.plugins.files import cache_folder, hash_files
 from mmspec.plugins.options import above, at_least, below, between, one_of, option
-from mmspec.plugins.recorded import RecordedRow, RecordedRun
+from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRow, RecordedRun, RunInfo, Status
 
 if TYPE_CHECKING:
     import torch
@@ -65,12 +65,13 @@ if TYPE_CHECKING:
 __all__ = [
     "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch", "CenterCrop", "Cut", "DataError",
     "DataInfo", "Dataset", "Decision", "EpochSchedule", "Evaluation", "Figure", "Fusion", "FusionOutput",
-    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Launcher", "Location",
-    "Looks", "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
-    "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomCrop", "RandomShift",
-    "RecordedRow", "RecordedRun", "Role", "Schedule", "Source", "SplitMetric", "Step", "Strategy",
-    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below",
-    "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
+    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Kept", "Kind",
+    "LabelledArray", "Launcher", "Location", "Looks", "Metric", "Mistake", "ModalityInfo",
+    "MultiModalNetwork", "NetworkOutput", "Objective", "ObjectiveTerms", "Optimizer", "Outline", "Plugin",
+    "Problem", "RandomCrop", "RandomShift", "RecordError", "RecordedRow", "RecordedRun", "Role", "RunInfo",
+    "RunSource", "Schedule", "Source", "SplitMetric", "Status", "Step", "Strategy", "StreamingMetric",
+    "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below", "between", "cache_folder",
+    "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 
@@ -88,6 +89,9 @@ Role = Literal["train", "validation", "test"]
 
 #: The runs of a report by the label of their row.
 Groups = Mapping[str, Sequence[RecordedRun]]
+
+#: Files of a finished run that a tracker may keep: the selected checkpoint, and what reports read of a run.
+Kept = Literal["best", "report"]
 
 #: For each label of a report: keyword arguments of matplotlib's `plot`.
 Looks = Mapping[str, Mapping[str, Any]]
@@ -377,6 +381,9 @@ class TrackerSession(ABC):
     ) -> None:
         """The end: final metrics by name."""
 
+    def artifact(self, name: Kept, files: Mapping[str, Path]) -> None:  # noqa: B027 - as above
+        """Files to keep with the run, by the names they get there; only what the tracker `keeps`."""
+
     def picture(self, name: str, svg: str) -> None:  # noqa: B027 - a tracker may have no use for it
         """A picture, as SVG text (the training graph)."""
 
@@ -387,17 +394,39 @@ class Tracker(Plugin):
     kind = "tracker"
 
     @abstractmethod
-    def start(
-        self,
-        *,
-        experiment: str,
-        run_id: str,
-        label: str,
-        config: Mapping[str, Any],
-        folder: Path,
-        say: Callable[[str], None],
-    ) -> TrackerSession:
+    def start(self, run: RunInfo, *, folder: Path, say: Callable[[str], None]) -> TrackerSession:
         """Begin a run, or go on with one. `folder` is the tracker's own; `say` tells the user a line."""
+
+    def keeps(self) -> Collection[Kept]:
+        """Which files of a finished run it wants: the selected checkpoint, what a report reads of it."""
+        return ()
+
+    def sync(self, folder: Path, *, say: Callable[[str], None]) -> bool:
+        """Upload what was recorded under `folder` and could not be then; whether there was anything.
+
+        What is there already does not go up again; one that was cut off goes on.
+
+        Raises:
+            RecordError: it cannot be uploaded now; nothing is lost.
+        """
+        del folder, say
+        return False
+
+
+class RunSource(Plugin):
+    """Where reports find runs besides run directories; its name is the scheme of its addresses."""
+
+    kind = "source"
+
+    @abstractmethod
+    def read(self, address: str, *, cache: Path, refresh: bool) -> Sequence[RecordedRun]:
+        """The runs at `address`: what follows `scheme:` in the `runs` of a report.
+
+        What was asked for is kept in the folder `cache`, and taken from there unless `refresh` says not to.
+
+        Raises:
+            RecordError: the address is wrong, or the service does not answer.
+        """
 
 
 class Launcher(Plugin):

@@ -15,8 +15,9 @@ runs/<experiment>/<run id>/
 
 from __future__ import annotations
 
+from mmspec.plugins.recorded import Status
 from mmspec.records.directory import RunDirectory
 from mmspec.records.metrics import Row
-from mmspec.records.read import Found, RunRecord, Status, find_runs, load_run
+from mmspec.records.read import Found, RunRecord, find_runs, load_run
 
 __all__ = ["Found", "Row", "RunDirectory", "RunRecord", "Status", "find_runs", "load_run"]

@@ -15,9 +15,10 @@ from typing import Any, Protocol
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
+from mmspec.plugins.recorded import Kind
 from mmspec.records import lock
 from mmspec.records.files import read_json, write_json, write_text
-from mmspec.records.metrics import Kind, MetricsLog, Row
+from mmspec.records.metrics import MetricsLog, Row
 from mmspec.records.read import read_progress
 from mmspec.system import sync
 

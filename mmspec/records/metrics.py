@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
+from mmspec.plugins.recorded import RecordedRow
 from mmspec.system import sync
-
-Kind = Literal["step", "epoch"]
 
 
 @attrs.frozen
-class Row:
-    """Metrics at one moment: `step` counts the optimizer steps done, `epoch` counts from 1."""
-
-    kind: Kind
-    stage: str
-    step: int
-    epoch: int
-    values: Mapping[str, float]
+class Row(RecordedRow):
+    """A row of metrics as it stands in the file."""
 
     def to_line(self) -> str:
         """The row as a line of metrics.jsonl."""

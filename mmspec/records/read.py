@@ -5,76 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
+from mmspec.plugins.recorded import Kind, RecordedRun, Status
 from mmspec.records import shape
 from mmspec.records.files import read_json
 from mmspec.records.lock import owner_of
-from mmspec.records.metrics import Kind, Row, read_rows
-
-Status = Literal["finished", "running", "failed", "unfinished"]
+from mmspec.records.metrics import Row, read_rows
 
 
 @attrs.frozen(eq=False, slots=False)
-class RunRecord:
-    """What a run has recorded so far. Rows, provenance and the like are read when asked for."""
+class RunRecord(RecordedRun):
+    """A run directory. Rows, provenance and the like are read when asked for."""
 
     path: Path
-    status: Status
-    spec: Mapping[str, Any]
-    identity: Mapping[str, Any]
-    result: Mapping[str, Any] | None = None
 
     @property
-    def id(self) -> str:
-        """The run's id, which is its folder's name."""
-        return str(self.identity["id"])
-
-    @property
-    def is_smoke(self) -> bool:
-        """Whether it is a smoke run, on stand-ins: its numbers mean nothing."""
-        return bool(self.identity.get("smoke"))
-
-    @property
-    def experiment(self) -> str:
-        """The name of the spec."""
-        return str(self.spec["name"])
-
-    @property
-    def seed(self) -> int:
-        """The seed."""
-        return int(self.spec["seed"])
-
-    @property
-    def labels(self) -> Mapping[str, Any]:
-        """What tells the run from its siblings: `variant`, and each swept key."""
-        labels: Mapping[str, Any] = self.spec["labels"]
-        return labels
-
-    @property
-    def label(self) -> str:
-        """The labels for a reader, without the seed."""
-        return ", ".join(map(str, self.labels.values())) or self.experiment
-
-    @property
-    def values(self) -> Mapping[str, float]:
-        """The final metrics by name; empty unless the run is finished."""
-        values: Mapping[str, float] = self.result["values"] if self.result else {}
-        return values
-
-    @property
-    def stages(self) -> Mapping[str, Mapping[str, Any]]:
-        """Per stage: epochs, steps, the selected checkpoint and the values at it; empty unless finished."""
-        stages: Mapping[str, Mapping[str, Any]] = self.result["stages"] if self.result else {}
-        return stages
-
-    @property
-    def seconds(self) -> float | None:
-        """How long the run took; None unless finished."""
-        return float(self.result["seconds"]) if self.result else None
+    def address(self) -> str:
+        """The directory."""
+        return str(self.path)
 
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
@@ -92,10 +44,7 @@ class RunRecord:
         return read_progress(self.path)
 
     def rows(
-        self,
-        kind: Kind | None = None,
-        names: Collection[str] | None = None,
-        stage: str | None = None,
+        self, kind: Kind | None = None, names: Collection[str] | None = None, stage: str | None = None
     ) -> Iterator[Row]:
         """The rows of metrics, one at a time, of this kind and stage, with the values of these names."""
         for row in read_rows(self.path / "metrics.jsonl"):
@@ -139,7 +88,7 @@ def load_run(path: Path) -> RunRecord:
     spec = _read(path / "spec.json", shape.SPEC)
     identity = _read(path / "identity.json", shape.IDENTITY)
     result = _read(path / "result.json", shape.RESULT) if (path / "result.json").exists() else None
-    return RunRecord(path, status_of(path), spec, identity, result)
+    return RunRecord(status_of(path), spec, identity, result, path)
 
 
 def read_progress(path: Path) -> Mapping[str, Any]:

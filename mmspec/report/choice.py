@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from mmspec.errors import ReportError
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
 from mmspec.report.groups import Candidate, RowRuns, check_one_setting
 from mmspec.report.selection import matches
@@ -28,7 +28,7 @@ class Choice:
 
     row: RowRuns
     scope: Mapping[str, Any]
-    runs: tuple[RunRecord, ...] = ()
+    runs: tuple[RecordedRun, ...] = ()
     means: Mapping[str, float] = attrs.field(factory=dict)
     seeds: Sequence[int] = ()
     lacking: str | None = None
@@ -73,7 +73,7 @@ def choose(row: RowRuns, scope: Mapping[str, Any]) -> Choice:
     return Choice(row, scope, runs[best], means, seeds)
 
 
-def _by_name(candidates: Sequence[Candidate], scope: Mapping[str, Any]) -> dict[str, tuple[RunRecord, ...]]:
+def _by_name(candidates: Sequence[Candidate], scope: Mapping[str, Any]) -> dict[str, tuple[RecordedRun, ...]]:
     """The candidates' runs within `scope`, by names that tell the candidates apart."""
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
@@ -85,7 +85,7 @@ def _by_name(candidates: Sequence[Candidate], scope: Mapping[str, Any]) -> dict[
     return found
 
 
-def _by_seed(runs: Collection[RunRecord], metric: str) -> dict[int, float]:
+def _by_seed(runs: Collection[RecordedRun], metric: str) -> dict[int, float]:
     """The finite values of the metric, by seed."""
     values = {run.seed: run.values.get(metric) for run in runs}
     return {
@@ -95,7 +95,7 @@ def _by_seed(runs: Collection[RunRecord], metric: str) -> dict[int, float]:
     }
 
 
-def _refuse_test(row: RowRuns, runs: Collection[RunRecord]) -> None:
+def _refuse_test(row: RowRuns, runs: Collection[RecordedRun]) -> None:
     split = str(row.by).partition("/")[0]
     for run in runs:
         known = not_for_testing(run)
@@ -107,7 +107,7 @@ def _refuse_test(row: RowRuns, runs: Collection[RunRecord]) -> None:
             )
 
 
-def not_for_testing(run: RunRecord) -> set[str]:
+def not_for_testing(run: RecordedRun) -> set[str]:
     """The splits that a run proves not to be for testing.
 
     A run records no roles. But `train` is what it trained on, `val` is a validation split wherever `[split]`

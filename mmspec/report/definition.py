@@ -113,12 +113,41 @@ class FigureBlock(Use):
 
 
 @attrs.frozen(kw_only=True)
+class TextBlock:
+    """`[[texts]]`: words between tables and figures."""
+
+    text: str = key("what it says; blank lines part paragraphs")
+    title: str | None = key("a heading above it", default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Leaderboard:
+    """`[[leaderboards]]`: methods ranked on one number, ours and published ones in one list."""
+
+    title: str = key("the caption")
+    value: str = key("a metric with its split, e.g. test/accuracy")
+    better: Literal["max", "min"] = key("which direction is better", default="max")
+    by: str = key("what a method is: a label of the runs, or a key of their spec", default="variant")
+    across: str = key("one board for each value of this label or key", default="dataset")
+    where: dict[str, Scalar] = key("only these runs count", factory=dict)
+    unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")
+    digits: int | None = key(
+        "digits after the point; absent: 1 for percent, 3 for numbers", default=None, validator=_few_digits
+    )
+    labels: dict[str, str] = key("what a reader sees instead of a value of by or across", factory=dict)
+    text: str = key("a sentence or two under the caption", default="")
+
+
+@attrs.frozen(kw_only=True)
 class Definition:
     """A report."""
 
     mmspec: int = key("version of the report language")
     title: str = key("title of the report")
-    runs: tuple[str, ...] = key("experiments whose runs are read: names or patterns, under the runs' folder")
+    runs: tuple[str, ...] = key(
+        "whose runs are read: names or patterns of experiments under the runs' folder, folders (with a slash,"
+        " as seen from the report's file), or addresses such as wandb://entity/project"
+    )
     text: str = key("what a reader should know first; blank lines part paragraphs", default="")
     made_by: str | dict[str, str] | None = key(
         "the command that makes the runs, or one for each experiment; absent: the one they recorded",
@@ -128,6 +157,8 @@ class Definition:
     rows: Rows | None = key("rows of the tables and figures that do not give their own", default=None)
     tables: tuple[Table, ...] = key("the tables, in order", default=())
     figures: tuple[FigureBlock, ...] = key("the figures, in order", default=())
+    leaderboards: tuple[Leaderboard, ...] = key("the leaderboards, in order", default=())
+    texts: tuple[TextBlock, ...] = key("the text blocks, in order", default=())
 
 
 def shown(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import attrs
 
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Definition
 from mmspec.report.groups import Groups
 from mmspec.report.selection import Selection
@@ -21,6 +21,14 @@ class NotedTable:
 
     table: Table
     notes: Sequence[Sentence]
+
+
+@attrs.frozen
+class Words:
+    """A text block."""
+
+    title: str | None
+    paragraphs: Sequence[str]
 
 
 @attrs.frozen
@@ -39,29 +47,47 @@ class Picture:
         return f"figures/{self.name}.{format_}"
 
 
+#: What a report is made of, in the order in which it was written.
+Block = NotedTable | Picture | Words
+
+
 @attrs.frozen
 class Document:
     """A report whose numbers are there; `folder` is where its files go, so that links can be relative."""
 
     definition: Definition
     selection: Selection
-    tables: Sequence[NotedTable]
-    pictures: Sequence[Picture]
+    blocks: Sequence[Block]
     notes: Sequence[Sentence]
-    used: Sequence[tuple[str, RunRecord]]
+    used: Sequence[tuple[str, RecordedRun]]
     folder: Path
+
+    @property
+    def tables(self) -> list[NotedTable]:
+        """The tables, in order."""
+        return [block for block in self.blocks if isinstance(block, NotedTable)]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The figures, in order."""
+        return [block for block in self.blocks if isinstance(block, Picture)]
 
     @property
     def paragraphs(self) -> list[str]:
         """The introduction, in paragraphs."""
-        return [part for part in self.definition.text.strip().split("\n\n") if part.strip()]
+        return paragraphs(self.definition.text)
 
 
-def used_runs(several: Sequence[Groups]) -> list[tuple[str, RunRecord]]:
+def paragraphs(text: str) -> list[str]:
+    """A text in paragraphs, which blank lines part."""
+    return [part for part in text.strip().split("\n\n") if part.strip()]
+
+
+def used_runs(several: Sequence[Groups]) -> list[tuple[str, RecordedRun]]:
     """Each run of these rows once, with the label of its row, in the order of the rows."""
-    seen: dict[Path, tuple[str, RunRecord]] = {}
+    seen: dict[str, tuple[str, RecordedRun]] = {}
     for groups in several:
         for label, runs in groups.items():
             for run in sorted(runs, key=lambda run: run.seed):
-                seen.setdefault(run.path, (label, run))
+                seen.setdefault(run.address, (label, run))
     return list(seen.values())

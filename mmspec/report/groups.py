@@ -8,12 +8,12 @@ from typing import Any
 import attrs
 
 from mmspec.errors import ReportError
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Row, Rows, RowsBy, shown
 from mmspec.report.selection import Selection, matches, said, same
 from mmspec.spec.words import dotted, show, suggestion
 
-Groups = Mapping[str, tuple[RunRecord, ...]]
+Groups = Mapping[str, tuple[RecordedRun, ...]]
 
 
 @attrs.frozen
@@ -21,7 +21,7 @@ class Candidate:
     """Runs that may stand in a row: those of which `where` is true."""
 
     where: Mapping[str, Any]
-    runs: tuple[RunRecord, ...]
+    runs: tuple[RecordedRun, ...]
 
     @property
     def name(self) -> str:
@@ -47,12 +47,12 @@ class RowRuns:
     method: str | None = None
 
     @property
-    def runs(self) -> tuple[RunRecord, ...]:
+    def runs(self) -> tuple[RecordedRun, ...]:
         """All that may stand in the row, each once."""
-        return tuple({run.path: run for c in self.candidates for run in c.runs}.values())
+        return tuple({run.address: run for c in self.candidates for run in c.runs}.values())
 
 
-def group(rows: Rows, selection: Selection) -> dict[str, tuple[RunRecord, ...]]:
+def group(rows: Rows, selection: Selection) -> dict[str, tuple[RecordedRun, ...]]:
     """The runs that enter, by the label of their row, in the rows' order; a row may be empty.
 
     Raises:
@@ -105,7 +105,7 @@ def _by_value(rows: RowsBy, selection: Selection) -> list[RowRuns]:
                     f"rows.{name} names {show(value)}, which is no value of {rows.by}",
                     hint=suggestion(value, order, of="its values"),
                 )
-    runs: dict[str, list[RunRecord]] = {value: [] for value in order}
+    runs: dict[str, list[RecordedRun]] = {value: [] for value in order}
     for run in selection.runs:
         value = _text(run, rows.by)
         if value is not None:
@@ -121,7 +121,7 @@ def _by_value(rows: RowsBy, selection: Selection) -> list[RowRuns]:
     ]
 
 
-def _text(run: RunRecord, name: str) -> Any:
+def _text(run: RecordedRun, name: str) -> Any:
     value = said(run, name)
     return None if value is None else shown(value)
 
@@ -144,7 +144,7 @@ def check_names(names: Iterable[str], selection: Selection) -> None:
             )
 
 
-def check_one_setting(label: str, runs: Collection[RunRecord]) -> None:
+def check_one_setting(label: str, runs: Collection[RecordedRun]) -> None:
     """Refuse a cell or a curve that would average over runs of different settings."""
     settings = {(run.experiment, str(sorted(run.labels.items(), key=str))): run for run in runs}
     if len(settings) < 2:

@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
-from mmspec.report.document import Document, NotedTable, Picture
+from mmspec.report.document import Block, Document, NotedTable, Picture, Words
 from mmspec.report.style import INK
 from mmspec.report.table import Cell, PublishedCell, Table
 from mmspec.report.text import Code, Link, Sentence, link, minus, one_line
@@ -75,8 +75,7 @@ def render(document: Document) -> str:
     """The whole report."""
     title = escape(document.definition.title)
     body = [f"<h1>{title}</h1>", *(f"<p>{escape(part)}</p>" for part in document.paragraphs)]
-    body += [_table_block(noted, document) for noted in document.tables]
-    body += [_figure(picture, number) for number, picture in enumerate(document.pictures)]
+    body += [_block(block, document, number) for number, block in enumerate(document.blocks)]
     body += ["<h2>Runs</h2>", _notes(document.notes), _runs(document)]
     return "\n".join(
         [
@@ -92,6 +91,13 @@ def render(document: Document) -> str:
             "",
         ]
     )
+
+
+def _block(block: Block, document: Document, number: int) -> str:
+    if isinstance(block, Words):
+        title = f"<h2>{escape(block.title)}</h2>" if block.title else ""
+        return title + "".join(f"<p>{escape(part)}</p>" for part in block.paragraphs)
+    return _table_block(block, document) if isinstance(block, NotedTable) else _figure(block, number)
 
 
 def sentence(note: Sentence) -> str:
@@ -162,7 +168,7 @@ def _cell(cell: Cell, table: Table, document: Document) -> str:
     if not cell.taken:
         return '<span class="n" title="not measured">–</span>'
     seeds = "".join(
-        f'<li><a href="{escape(link(run.path, document.folder))}" title="{escape(run.id)}">'
+        f'<li><a href="{escape(link(run.address, document.folder))}" title="{escape(run.id)}">'
         f"seed {run.seed}</a> {minus(cell.format(value))}</li>"
         for run, value in cell.taken
     )
@@ -193,7 +199,7 @@ def _number(cell: Cell, table: Table) -> str:
 def _runs(document: Document) -> str:
     rows = "".join(
         f'<tr><th scope="row">{escape(label)}</th><td>{run.seed}</td>'
-        f'<td><a href="{escape(link(run.path, document.folder))}"><code>{escape(run.id)}</code></a></td>'
+        f'<td><a href="{escape(link(run.address, document.folder))}"><code>{escape(run.id)}</code></a></td>'
         f"<td><code>{escape(str(run.identity['spec_hash'])[:8])}</code></td></tr>"
         for label, run in document.used
     )

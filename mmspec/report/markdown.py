@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from mmspec.report.document import Document, NotedTable
+from mmspec.report.document import Block, Document, NotedTable, Words
 from mmspec.report.table import Cell, PublishedCell, Table
 from mmspec.report.text import ARROWS, Code, Link, Sentence, link, minus, one_line
 
@@ -26,17 +26,23 @@ def escape(text: str) -> str:
 def render(document: Document) -> str:
     """The whole report."""
     parts = [f"# {_line(document.definition.title)}", *map(_line, document.paragraphs)]
-    for noted in document.tables:
-        parts += _table_block(noted)
-    for picture in document.pictures:
-        parts += [
-            f"## {_line(picture.title)}",
-            f"![{escape(picture.title)}]({quote(picture.file('svg'))})",
-            _line(picture.text),
-            _bullets(picture.notes),
-        ]
+    for block in document.blocks:
+        parts += _block(block)
     parts += ["## Runs", _bullets(document.notes), _runs(document)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _block(block: Block) -> list[str]:
+    if isinstance(block, NotedTable):
+        return _table_block(block)
+    if isinstance(block, Words):
+        return [f"## {_line(block.title)}" if block.title else "", *map(_line, block.paragraphs)]
+    return [
+        f"## {_line(block.title)}",
+        f"![{escape(block.title)}]({quote(block.file('svg'))})",
+        _line(block.text),
+        _bullets(block.notes),
+    ]
 
 
 def _table_block(noted: NotedTable) -> list[str]:
@@ -111,6 +117,6 @@ def _runs(document: Document) -> str:
     """Which runs stand behind each row."""
     rows = [["row", "seed", "run", "spec"], ["---", "---:", "---", "---"]]
     for label, run in document.used:
-        linked = f"[{escape(run.id)}]({link(run.path, document.folder)})"
+        linked = f"[{escape(run.id)}]({link(run.address, document.folder)})"
         rows.append([escape(label), str(run.seed), linked, escape(str(run.identity["spec_hash"])[:8])])
     return "\n".join(map(_row, rows)) if document.used else ""

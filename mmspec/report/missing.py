@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from mmspec.errors import RecordError
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
 from mmspec.report.groups import Candidate
 from mmspec.report.selection import Selection, matches
@@ -27,7 +27,7 @@ class _Asked:
     label: str
     candidate: Candidate
     scope: Mapping[str, Any]
-    within: tuple[RunRecord, ...]
+    within: tuple[RecordedRun, ...]
 
     @property
     def experiment(self) -> str | None:
@@ -128,7 +128,7 @@ def _makes(command: str | None, several: bool) -> Sentence:
     return ("; ", Code(command), " makes them" if several else " makes it") if command else ()
 
 
-def _command(unit: _Asked, made_by: MadeBy, runs: Iterable[RunRecord]) -> str | None:
+def _command(unit: _Asked, made_by: MadeBy, runs: Iterable[RecordedRun]) -> str | None:
     """The command that the report gives for this, else the one that the newest of `runs` recorded."""
     if isinstance(made_by, str):
         return made_by

@@ -6,16 +6,15 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Iterator
 from typing import Any
 
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.document import Document
 from mmspec.report.groups import RowRuns
 from mmspec.report.published import Claim, Published
 from mmspec.report.table import Cell, PublishedCell, Table
-from mmspec.report.text import Code, Sentence, one_line
+from mmspec.report.text import Code, Sentence, address, one_line
 
 _HEAD = (
     "table", "row", "column", "value", "seed", "number", "run", "spec_hash",
@@ -135,14 +134,14 @@ def _cell(cell: Cell) -> dict[str, Any]:
     }
 
 
-def _run(run: RunRecord, document: Document) -> dict[str, Any]:
+def _run(run: RecordedRun, document: Document) -> dict[str, Any]:
     return {
         "id": run.id,
         "experiment": run.experiment,
         "seed": run.seed,
         "labels": dict(run.labels),
         "spec_hash": run.identity["spec_hash"],
-        "path": os.path.relpath(run.path, document.folder),
+        "address": address(run.address, document.folder),
     }
 
 

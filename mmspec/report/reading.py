@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -26,17 +26,22 @@ _FIGURE_KEYS = frozenset(fields(FigureBlock)) - {"options"}
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
+BlockKind = Literal["tables", "figures", "leaderboards", "texts"]
+
+
 @attrs.frozen
 class Reading:
     """A report as read: its definition, its figures' plugins by name of their files, and where all stands.
 
-    `published` are the files of published figures, by name.
+    `published` are the files of published figures, by name. `order` are the blocks of the report as they
+    were written, each the kind and its index among those.
     """
 
     definition: Definition
     figures: Mapping[str, Figure]
     source: Document
     published: Mapping[str, Published] = attrs.field(factory=dict)
+    order: Sequence[tuple[BlockKind, int]] = ()
 
 
 def read_definition(path: Path, registry: Registry) -> Reading:
@@ -55,7 +60,20 @@ def read_definition(path: Path, registry: Registry) -> Reading:
     except SpecError as error:
         raise ReportError(error.problems) from None
     assert definition is not None
-    return Reading(definition, figures, document, {name: file for name, file in published.items() if file})
+    read = {name: file for name, file in published.items() if file}
+    return Reading(definition, figures, document, read, _order(document))
+
+
+def _order(document: Document) -> list[tuple[BlockKind, int]]:
+    """The blocks in the order in which they were written; those of extended files come first."""
+    main, *extended = document.sources
+    files = {source.file: rank for rank, source in enumerate((*extended, main))}
+    placed = [
+        (files[node.place.source.file], node.place.start, kind, index)
+        for kind in get_args(BlockKind)
+        for index, node in enumerate(document.root.find((kind,)).items)
+    ]
+    return [(kind, index) for _, _, kind, index in sorted(placed)]
 
 
 def _definition(root: Node, files: Files, findings: Findings) -> Definition | None:

@@ -11,17 +11,19 @@ import attrs
 from mmspec.errors import Location, Problem, ReportError
 from mmspec.graph.identity import SMOKE
 from mmspec.plugins.api import Figure
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.plugins.registry import Registry, default_registry
-from mmspec.records import RunRecord
 from mmspec.report import html, latex, markdown, numbers
 from mmspec.report.checks import check_baseline
 from mmspec.report.definition import Definition, Rows, Table, shown
-from mmspec.report.document import Document, NotedTable, Picture, used_runs
+from mmspec.report.document import Block, Document, NotedTable, Picture, Words, paragraphs, used_runs
 from mmspec.report.groups import Groups, check_one_setting, group, rows_of
 from mmspec.report.missing import all_commands
-from mmspec.report.notes import report_notes, table_notes
+from mmspec.report.notes import table_notes
 from mmspec.report.reading import Reading, read_definition
+from mmspec.report.run_notes import report_notes
 from mmspec.report.selection import Selection, experiments, read_runs, said
+from mmspec.report.sources import read_sources
 from mmspec.report.style import as_files, drawing, looks
 from mmspec.report.table import build_table
 from mmspec.report.terminal import Terminal
@@ -65,6 +67,7 @@ def render_report(
     out: Path,
     formats: Sequence[str] = FORMATS,
     registry: Registry | None = None,
+    refresh: bool = False,
 ) -> Report:
     """Make the report that the definition at `path` asks for, and write it under `out`.
 
@@ -73,13 +76,37 @@ def render_report(
     """
     if unknown := [name for name in formats if name not in FORMATS]:
         raise ReportError(f"there is no format {unknown[0]!r}", hint=f"formats: {', '.join(FORMATS)}")
-    reading = read_definition(path, registry or default_registry())
-    selection = read_runs(runs_root, reading.definition.runs)
+    draw = bool({"html", "markdown", *_DRAWN} & set(formats))
+    document = make_document(
+        path, runs_root=runs_root, folder=out, registry=registry, refresh=refresh, draw=draw
+    )
+    return Report(document, tuple(_write(document, out, formats)))
+
+
+def make_document(
+    path: Path,
+    *,
+    runs_root: Path,
+    folder: Path,
+    registry: Registry | None = None,
+    refresh: bool = False,
+    draw: bool = True,
+) -> Document:
+    """The report that the definition at `path` asks for, unwritten; links are as seen from `folder`.
+
+    `refresh` asks services again for what is in the cache.
+
+    Raises:
+        ReportError: the definition is wrong, or asks for what the runs do not hold.
+    """
+    registry = registry or default_registry()
+    reading = read_definition(path, registry)
+    selection = read_sources(
+        reading.definition.runs, runs_root, beside=path.parent, registry=registry, refresh=refresh
+    )
     if all(run.is_smoke for run in selection.all_runs):
         raise _no_runs(reading, runs_root, selection)
-    draw = bool({"html", "markdown", *_DRAWN} & set(formats))
-    document = build_document(reading, selection, out, draw=draw)
-    return Report(document, tuple(_write(document, out, formats)))
+    return build_document(reading, selection, folder, draw=draw)
 
 
 def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
@@ -98,6 +125,7 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
     """The report's numbers, and its pictures if they are to be drawn."""
     definition = reading.definition
     tables = [_noted(index, wanted, reading, selection) for index, wanted in enumerate(definition.tables)]
+    texts = [Words(block.title, paragraphs(block.text)) for block in definition.texts]
     drawn = [
         _figure_groups(index, figure.panels_by, reading, selection)
         for index, figure in enumerate(reading.figures.values())
@@ -111,7 +139,9 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
             with _located(reading.source.where("figures", index)):
                 data, remarks = _draw(figure, groups)
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
-    return Document(definition, selection, tables, pictures, notes, used, folder)
+    made: Mapping[str, Sequence[Block]] = {"tables": tables, "figures": pictures, "texts": texts}
+    order = [(kind, index) for kind, index in reading.order if index < len(made.get(kind, ()))]
+    return Document(definition, selection, [made[kind][index] for kind, index in order], notes, used, folder)
 
 
 def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) -> NotedTable:
@@ -137,9 +167,9 @@ def _rows(rows: Rows | None, definition: Definition) -> Rows:
     return rows
 
 
-def _panels(runs: Sequence[RunRecord], name: str | None) -> list[list[RunRecord]]:
+def _panels(runs: Sequence[RecordedRun], name: str | None) -> list[list[RecordedRun]]:
     """The runs of one row by the panel of the figure that they are drawn in."""
-    found: dict[str, list[RunRecord]] = {}
+    found: dict[str, list[RecordedRun]] = {}
     for run in runs:
         found.setdefault(shown(said(run, name)) if name else "", []).append(run)
     return list(found.values())

@@ -23,7 +23,8 @@ import attrs
 
 from mmspec.errors import Problem, RecordError
 from mmspec.graph.identity import IRRELEVANT, SMOKE
-from mmspec.records import RunRecord, find_runs
+from mmspec.plugins.recorded import RecordedRun
+from mmspec.records import find_runs
 
 Reason = Literal["failed", "unfinished", "running", "smoke", "stale", "spec changed", "duplicate"]
 
@@ -32,7 +33,7 @@ Reason = Literal["failed", "unfinished", "running", "smoke", "stale", "spec chan
 class LeftOut:
     """A run that does not enter, and why."""
 
-    run: RunRecord
+    run: RecordedRun
     reason: Reason
 
 
@@ -40,12 +41,12 @@ class LeftOut:
 class Selection:
     """The runs of a report: `runs` enter, `left_out` do not, `problems` are folders that cannot be read."""
 
-    runs: tuple[RunRecord, ...]
+    runs: tuple[RecordedRun, ...]
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @cached_property
-    def all_runs(self) -> tuple[RunRecord, ...]:
+    def all_runs(self) -> tuple[RecordedRun, ...]:
         """Those that enter and those that do not."""
         return (*self.runs, *(left.run for left in self.left_out))
 
@@ -55,7 +56,7 @@ def read_runs(root: Path, patterns: Sequence[str]) -> Selection:
 
     A pattern such as `*` does not stand for experiments of smoke runs.
     """
-    runs: list[RunRecord] = []
+    runs: list[RecordedRun] = []
     problems: list[Problem] = []
     for folder in experiments(root):
         smoke = folder.name.startswith(SMOKE)
@@ -76,11 +77,11 @@ def experiments(root: Path) -> list[Path]:
     return sorted(folders)
 
 
-def select(runs: Iterable[RunRecord]) -> Selection:
+def select(runs: Iterable[RecordedRun]) -> Selection:
     """Sort `runs` into those that enter and those that are left out; their order never matters."""
-    ordered = sorted(runs, key=lambda run: (run.experiment, str(run.labels), run.seed, run.id, str(run.path)))
+    ordered = sorted(runs, key=lambda run: (run.experiment, str(run.labels), run.seed, run.id, run.address))
     left_out: list[LeftOut] = []
-    settings: dict[str, list[RunRecord]] = defaultdict(list)
+    settings: dict[str, list[RecordedRun]] = defaultdict(list)
     seen: set[tuple[str, str]] = set()
     for run in ordered:
         if reason := _refused(run):
@@ -90,7 +91,7 @@ def select(runs: Iterable[RunRecord]) -> Selection:
         else:
             seen.add((run.experiment, run.id))
             settings[_as_key([run.experiment, dict(run.labels)])].append(run)
-    chosen: list[RunRecord] = []
+    chosen: list[RecordedRun] = []
     for alike in settings.values():
         kept, old = _newest(alike)
         chosen += kept
@@ -98,7 +99,7 @@ def select(runs: Iterable[RunRecord]) -> Selection:
     return Selection(tuple(chosen), tuple(left_out))
 
 
-def _refused(run: RunRecord) -> Reason | None:
+def _refused(run: RecordedRun) -> Reason | None:
     if run.is_smoke:
         return "smoke"
     if run.status == "finished":
@@ -106,13 +107,13 @@ def _refused(run: RunRecord) -> Reason | None:
     return run.status
 
 
-def _newest(alike: Sequence[RunRecord]) -> tuple[list[RunRecord], list[LeftOut]]:
+def _newest(alike: Sequence[RecordedRun]) -> tuple[list[RecordedRun], list[LeftOut]]:
     """Of runs with the same name and labels: those of the newest spec, one for each seed."""
     if len({run.seed for run in alike}) == len(alike) and len({recipe(run) for run in alike}) == 1:
         return list(alike), []
     by_age = sorted(alike, key=created, reverse=True)
     current = recipe(by_age[0])
-    kept: dict[int, RunRecord] = {}
+    kept: dict[int, RecordedRun] = {}
     old: list[LeftOut] = []
     for run in by_age:
         if recipe(run) != current:
@@ -124,7 +125,7 @@ def _newest(alike: Sequence[RunRecord]) -> tuple[list[RunRecord], list[LeftOut]]
     return sorted(kept.values(), key=lambda run: run.seed), old
 
 
-def recipe(run: RunRecord) -> str:
+def recipe(run: RecordedRun) -> str:
     """What the run's spec says of its numbers, but for the seed."""
     return _as_key([_bare(stage) for stage in run.spec["stages"]])
 
@@ -136,7 +137,7 @@ def _bare(stage: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**stage, "train": {key: value for key, value in train.items() if key not in IRRELEVANT}}
 
 
-def created(run: RunRecord) -> tuple[str, str]:
+def created(run: RecordedRun) -> tuple[str, str]:
     """When the run was made, as something that sorts."""
     try:
         return str(run.provenance.get("created", "")), run.id
@@ -153,7 +154,7 @@ def _as_key(value: Any) -> str:
 _MISSING = object()
 
 
-def said(run: RunRecord, name: str) -> Any:
+def said(run: RecordedRun, name: str) -> Any:
     """A label of the run, else `experiment` or `seed`, else a key of its last stage; None if neither.
 
     A plugin's table answers with the plugin's name, so `balancing` means `balancing.use`.
@@ -170,7 +171,7 @@ def said(run: RunRecord, name: str) -> Any:
     return value.get("use") if isinstance(value, Mapping) else value
 
 
-def matches(run: RunRecord, where: Mapping[str, Any]) -> bool:
+def matches(run: RecordedRun, where: Mapping[str, Any]) -> bool:
     """Whether the run has all these labels or keys with these values."""
     return all(same(said(run, name), value) for name, value in where.items())
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from mmspec.records import RunRecord
+from mmspec.plugins.recorded import RecordedRun
 from mmspec.report import definition
 from mmspec.report.choice import Choice, choose
 from mmspec.report.definition import Column
@@ -27,8 +27,8 @@ class Cell:
     """
 
     column: Column
-    taken: tuple[tuple[RunRecord, float], ...]
-    without: tuple[RunRecord, ...]
+    taken: tuple[tuple[RecordedRun, float], ...]
+    without: tuple[RecordedRun, ...]
     summary: Summary
     rank: int | None = None
     p: float | None = None
@@ -262,7 +262,7 @@ def _column_cells(
     }
 
 
-def _cell(label: str, column: Column, runs: Sequence[RunRecord]) -> Cell:
+def _cell(label: str, column: Column, runs: Sequence[RecordedRun]) -> Cell:
     if column.where:
         runs = [run for run in runs if matches(run, column.where)]
     check_one_setting(label, runs)

@@ -27,6 +27,9 @@ class Link(Code):
 #: A sentence: plain words and code.
 Sentence = tuple[str | Code, ...]
 
+#: What an address may hold as it is; the rest is percent-encoded.
+_IN_ADDRESS = ":/?#@!$&+,;=%~."
+
 #: The direction that is better, behind the head of a column.
 ARROWS = {"max": " ↑", "min": " ↓", "none": ""}
 
@@ -83,8 +86,20 @@ def minus(number: str) -> str:
     return number
 
 
+def address(place: str, folder: Path) -> str:
+    """Where a run is recorded, for a reader in `folder`: a web address as it is, a directory relative."""
+    return place if is_web(place) else os.path.relpath(place, folder)
+
+
 @lru_cache(maxsize=10_000)
-def link(path: Path, folder: Path) -> str:
-    """A directory as a URL, relative to `folder`."""
-    relative = os.path.relpath(path, folder).replace(os.sep, "/")
+def link(place: str, folder: Path) -> str:
+    """Where a run is recorded as a URL; that of a directory is relative to `folder`."""
+    if is_web(place):
+        return quote(place, safe=_IN_ADDRESS)
+    relative = os.path.relpath(place, folder).replace(os.sep, "/")
     return quote(os.fsencode(relative), safe="/") + "/"
+
+
+def is_web(place: str) -> bool:
+    """Whether a run lies behind an http(s) address, and not in a directory."""
+    return place.startswith(("http://", "https://"))

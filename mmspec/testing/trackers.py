@@ -6,7 +6,7 @@ import os
 import random
 from pathlib import Path
 
-from mmspec.plugins.api import Tracker, TrackerSession
+from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
 from mmspec.testing.claims import claim, works
 from mmspec.testing.options import check_options
 
@@ -32,14 +32,15 @@ def check_tracker(plugin: Tracker, tmp_path: Path) -> None:
 
 
 def _start(plugin: Tracker, folder: Path, said: list[str]) -> TrackerSession:
-    return plugin.start(
+    run = RunInfo(
         experiment="conformance",
         run_id="conformance-s0-00000000",
         label="one",
         config={"mmspec": 1, "stages": [{"name": "train", "train": {"epochs": 1}}]},
-        folder=folder,
-        say=said.append,
+        identity={"id": "conformance-s0-00000000", "spec_hash": "0", "code": {}, "data": {}},
+        provenance={},
     )
+    return plugin.start(run, folder=folder, say=said.append)
 
 
 def _no_folder(tmp_path: Path) -> Path:

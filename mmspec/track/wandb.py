@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from mmspec.plugins.api import Tracker, TrackerSession, option
+from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
 from mmspec.track.reach import answers, credentials
 from mmspec.track.session import LastStep, NoSession, WandbSession, reason, restart_service
 
@@ -52,34 +52,26 @@ class WandbTracker(Tracker):
     tags: tuple[str, ...] = option("tags of the run in W&B", default=())
     notes: str | None = option("a description of the run in W&B", default=None)
 
-    def start(
-        self,
-        *,
-        experiment: str,
-        run_id: str,
-        label: str,
-        config: Mapping[str, Any],
-        folder: Path,
-        say: Callable[[str], None],
-    ) -> TrackerSession:
+    def start(self, run: RunInfo, *, folder: Path, say: Callable[[str], None]) -> TrackerSession:
         """Begin the run in W&B, or go on with it: the same `run_id` is the same W&B run."""
         mode = _mode(self.mode)
         if mode == "disabled":
             return NoSession()
-        run = {
-            "project": self.project or experiment,
+        group = f"{run.experiment}/{run.label}" if run.label else run.experiment
+        asked = {
+            "project": self.project or run.experiment,
             "entity": self.entity,
-            "id": _NOT_IN_ID.sub("-", run_id),
-            "name": run_id[:_LONGEST_NAME],
-            "group": (f"{experiment}/{label}" if label else experiment)[:_LONGEST_NAME],
+            "id": _NOT_IN_ID.sub("-", run.run_id),
+            "name": run.run_id[:_LONGEST_NAME],
+            "group": group[:_LONGEST_NAME],
             "job_type": "train",
             "tags": list(self.tags) or None,
             "notes": self.notes,
-            "config": named_stages(config),
+            "config": named_stages(run.config),
             "resume": "allow",
         }
         try:
-            return _begin(run, mode, folder.absolute(), say)
+            return _begin(asked, mode, folder.absolute(), say)
         except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
             say(f"W&B: this run is not mirrored: {reason(error)}")
             return NoSession()

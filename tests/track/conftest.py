@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 
-from mmspec.plugins.api import TrackerSession
+from mmspec.plugins.api import RunInfo, TrackerSession
 from mmspec.track.session import restart_service
 from mmspec.track.wandb import WandbTracker
 
@@ -57,13 +57,14 @@ def start(user: Path, tmp_path: Path, said: Said) -> Callable[..., TrackerSessio
     """Start a run with these options of the tracker; its folder is `tmp_path / "track"`."""
 
     def begin(folder: Path = tmp_path / "track", **options: Any) -> TrackerSession:
-        return WandbTracker(**options).start(
+        run = RunInfo(
             experiment="digits",
             run_id="guided-s0-0123abcd",
             label="guided",
             config={"mmspec": 1, "seed": 0, "stages": [{"name": "train", "balancing": {"use": "guided"}}]},
-            folder=folder,
-            say=said,
+            identity={"id": "guided-s0-0123abcd", "spec_hash": "0123", "code": {}, "data": {"train": "d1"}},
+            provenance={"command": "mmspec run digits.toml"},
         )
+        return WandbTracker(**options).start(run, folder=folder, say=said)
 
     return begin

@@ -21,11 +21,12 @@ from mmspec.track.wandb import WandbTracker, named_stages
 RUN = """
 import signal, sys, time
 from pathlib import Path
+from mmspec.plugins.api import RunInfo
 from mmspec.track.wandb import WandbTracker
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-session = WandbTracker(mode=sys.argv[2]).start(
-    experiment="digits", run_id="r-s0-1", label="", config={}, folder=Path(sys.argv[1]), say=print)
+run = RunInfo(experiment="digits", run_id="r-s0-1", label="", config={}, identity={}, provenance={})
+session = WandbTracker(mode=sys.argv[2]).start(run, folder=Path(sys.argv[1]), say=print)
 first, last, pause = map(float, sys.argv[3:6])
 try:
     for step in range(int(first), int(last)):
