@@ -414,15 +414,34 @@ class Tracker(Plugin):
 
 
 class RunSource(Plugin):
-    """Where reports find runs besides run directories; its name is the scheme of its addresses."""
+    """Where reports find runs besides run directories; its name is the scheme of its addresses.
+
+    Of an address's query (`?key=value&…`) the source sees the keys that `filters` names; all others are
+    labels of runs or keys of their specs, which whoever reads the runs compares.
+    """
 
     kind = "source"
 
+    filters: ClassVar[Collection[str]] = ()
+    #: Whether the runs lie on this machine: of copies of one run, those count before a service's.
+    is_local: ClassVar[bool] = False
+
+    def check(self, address: str) -> None:  # noqa: B027 - many addresses can be right
+        """Refuse an address that can never be right, without asking anybody.
+
+        Raises:
+            RecordError: saying what is wrong, and how to write it.
+        """
+
     @abstractmethod
-    def read(self, address: str, *, cache: Path, refresh: bool) -> Sequence[RecordedRun]:
+    def read(
+        self, address: str, *, beside: Path, cache: Path, refresh: bool, say: Callable[[str], None]
+    ) -> Sequence[RecordedRun]:
         """The runs at `address`: what follows `scheme:` in the `runs` of a report.
 
-        What was asked for is kept in the folder `cache`, and taken from there unless `refresh` says not to.
+        A path in it is as seen from the folder `beside`. What was asked for is kept in the folder `cache`,
+        and taken from there unless `refresh` says not to. `say` puts a sentence under the report: what was
+        passed over, or how old it is.
 
         Raises:
             RecordError: the address is wrong, or the service does not answer.
