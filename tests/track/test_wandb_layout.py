@@ -147,5 +147,5 @@ def test_stages_become_a_table_by_name():
 
 def test_names_that_w_and_b_takes():
     assert wandb_id("uni modal/grey?s0-01") == "uni-modal-grey-s0-01"
-    assert artifact_name("uni modal (grey)-s0-01", "best") == "uni-modal-grey-s0-01-best"
+    assert artifact_name("uni modal (grey) s0-01", "best") == "uni-modal-grey-s0-01-best"
     assert len(artifact_name("x" * 500, "report")) <= 128
