@@ -25,8 +25,9 @@ def check_definition(definition: Definition, files: Files, root: Node, findings:
         findings.add(f"mmspec: this mmspec reads reports of version {LANGUAGE}", where)
     if not definition.runs:
         findings.add("runs: names no experiment", root.find(("runs",)).where())
-    if not definition.tables and not definition.figures:
-        findings.add("there is neither a table nor a figure", root.where(), "add [[tables]] or [[figures]]")
+    if not (definition.tables or definition.figures or definition.leaderboards):
+        hint = "add [[tables]], [[leaderboards]] or [[figures]]"
+        findings.add("there is neither a table nor a figure", root.where(), hint)
     _check_commands(definition, root, findings)
     for kind, index, own in _blocks(definition):
         path: Path = (kind, index, "rows") if own else ("rows",)

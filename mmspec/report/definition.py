@@ -68,7 +68,10 @@ class Column:
 
     label: str = key("the head of the column")
     value: str = key("a metric with its split, e.g. test/accuracy")
-    group: str | None = key("a head above this column and its neighbours of the same group", default=None)
+    group: str | tuple[str, ...] | None = key(
+        "a head above this column and its neighbours of the same group; a list: nested heads, outermost first",
+        default=None,
+    )
     unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")
     digits: int | None = key(
         "digits after the point; absent: 1 for percent, 3 for numbers", default=None, validator=_few_digits
@@ -76,6 +79,16 @@ class Column:
     better: Better = key("which direction is better: max, min, or none", default="none")
     where: dict[str, Scalar] = key("only these runs of the row count in this column", factory=dict)
     published: Beside | None = key("published figures to show beside this column", default=None)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The heads above it, outermost first."""
+        return (self.group,) if isinstance(self.group, str) else self.group or ()
+
+    @property
+    def name(self) -> str:
+        """Its label with the heads above it, in one line."""
+        return ", ".join((*self.groups, self.label))
 
     @property
     def decimals(self) -> int:
@@ -121,6 +134,20 @@ class TextBlock:
 
 
 @attrs.frozen(kw_only=True)
+class Match:
+    """`[[leaderboards.match]]`: which published entries measure the same as a board of ours."""
+
+    ours: str = key("the value of `across` whose board they stand on, e.g. colored_mnist")
+    dataset: str = key("what the published file calls the data set; of a file with columns, the column")
+    metric: str | None = key(
+        "what the published file calls the metric; absent: the leaderboard's value", default=None
+    )
+    unit: Literal["number", "percent"] | None = key(
+        "the unit of the published values, where the file does not say it", default=None
+    )
+
+
+@attrs.frozen(kw_only=True)
 class Leaderboard:
     """`[[leaderboards]]`: methods ranked on one number, ours and published ones in one list."""
 
@@ -135,7 +162,19 @@ class Leaderboard:
         "digits after the point; absent: 1 for percent, 3 for numbers", default=None, validator=_few_digits
     )
     labels: dict[str, str] = key("what a reader sees instead of a value of by or across", factory=dict)
+    published: tuple[str, ...] = key(
+        "files of published entries, or of published figures, as seen from the report's file", default=()
+    )
+    match: tuple[Match, ...] = key("which published entries stand on which of our boards", default=())
+    elsewhere: bool = key("list the published entries that stand on no board of ours, too", default=False)
     text: str = key("a sentence or two under the caption", default="")
+
+    @property
+    def column(self) -> Column:
+        """The number of each entry, as a column of a table has it."""
+        return Column(
+            label=self.value, value=self.value, unit=self.unit, digits=self.digits, better=self.better
+        )
 
 
 @attrs.frozen(kw_only=True)

@@ -90,29 +90,40 @@ def _read(path: Path, named: Node, findings: Findings) -> Published | None:
     if tree is None:
         return None
     try:
-        head: _Head = structure_fields(_Head, tree.plain())
-        rows = dict(_rows(head, tree))
+        return published_of(path.stem, tree)
     except MisfitError as error:
         note(error, tree, (), findings)
         return None
-    return Published(path.stem, head.source, head.url, head.metric, head.unit, head.columns, rows)
+
+
+def published_of(name: str, tree: Node) -> Published:
+    """The published figures that a file says.
+
+    Raises:
+        MisfitError: with all that is wrong with it.
+    """
+    head: _Head = structure_fields(_Head, tree.plain())
+    rows = dict(_rows(head, tree))
+    return Published(name, head.source, head.url, head.metric, head.unit, head.columns, rows)
 
 
 # ---------------------------------------------------------------- the form of a file
 
 
-def _is_link(_: object, __: object, value: str | None) -> None:
+def is_link(_: object, __: object, value: str | None) -> None:
+    """A validator: a web address."""
     if value is not None and not re.fullmatch(r"https?://[!-~]+", value):
         raise ValueError(f"{show(value)} is no http or https address")
 
 
-def _finite(_: object, __: object, value: float) -> None:
+def is_finite(_: object, __: object, value: float) -> None:
+    """A validator: neither NaN nor infinite."""
     if not math.isfinite(value):
         raise ValueError(f"must be finite, not {value}")
 
 
 def _spread(_: object, __: object, value: float) -> None:
-    _finite(_, __, value)
+    is_finite(_, __, value)
     if value < 0:
         raise ValueError(f"must be 0 or above, not {value}")
 
@@ -125,13 +136,13 @@ class _Head:
     metric: str = key("what was measured, with its split, e.g. test/accuracy")
     unit: Literal["number", "percent"] = key("percent: the figures are out of 100")
     row: tuple[dict[str, Any], ...] = key("one table for each method")
-    url: str | None = key("where it was published", default=None, validator=_is_link)
+    url: str | None = key("where it was published", default=None, validator=is_link)
     columns: tuple[str, ...] = key("the figures of each row; absent: a single value", default=())
 
 
 @attrs.frozen(kw_only=True)
 class _MeanStd:
-    mean: float = key("the mean", validator=_finite)
+    mean: float = key("the mean", validator=is_finite)
     std: float = key("the standard deviation", validator=_spread)
 
 
@@ -192,15 +203,15 @@ def _row(table: Mapping[str, Any], head: _Head, node: Node) -> PublishedRow:
 def _claim(value: Any, node: Node) -> Claim:
     if isinstance(value, Mapping):
         both: _MeanStd = structure_fields(_MeanStd, value)
-        mean, std = (_digits(node.table[name], getattr(both, name)) for name in ("mean", "std"))
+        mean, std = (as_printed(node.table[name], getattr(both, name)) for name in ("mean", "std"))
         return Claim(both.mean, both.std, mean, std)
     single = structure(value, float)
     if not math.isfinite(single):
         raise MisfitError([Misfit(f"must be finite, not {single}")])
-    return Claim(single, None, _digits(node, single), None)
+    return Claim(single, None, as_printed(node, single), None)
 
 
-def _digits(node: Node, value: float) -> str:
+def as_printed(node: Node, value: float) -> str:
     """A number with the digits it was written with: 83.20 stays 83.20."""
     place = node.place
     text = place.source.text[place.start : place.start + place.width].replace("_", "").removeprefix("+")

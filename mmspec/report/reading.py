@@ -14,6 +14,8 @@ from mmspec.plugins.api import Figure
 from mmspec.plugins.registry import Registry
 from mmspec.report.checks import Files, check_definition
 from mmspec.report.definition import Definition, FigureBlock
+from mmspec.report.leaderboard_checks import check_leaderboards
+from mmspec.report.leaderboard_file import Listing, Listings, read_listings
 from mmspec.report.published import Published, read_published
 from mmspec.spec.findings import Findings
 from mmspec.spec.load import Document, read_document
@@ -33,8 +35,9 @@ BlockKind = Literal["tables", "figures", "leaderboards", "texts"]
 class Reading:
     """A report as read: its definition, its figures' plugins by name of their files, and where all stands.
 
-    `published` are the files of published figures, by name. `order` are the blocks of the report as they
-    were written, each the kind and its index among those.
+    `published` are the files of published figures, by name; `listings` the published entries of each
+    leaderboard. `order` are the blocks of the report as they were written, each the kind and its index
+    among those.
     """
 
     definition: Definition
@@ -42,6 +45,7 @@ class Reading:
     source: Document
     published: Mapping[str, Published] = attrs.field(factory=dict)
     order: Sequence[tuple[BlockKind, int]] = ()
+    listings: Sequence[tuple[Listing, ...]] = ()
 
 
 def read_definition(path: Path, registry: Registry) -> Reading:
@@ -54,14 +58,16 @@ def read_definition(path: Path, registry: Registry) -> Reading:
     try:
         document = read_document(path)
         published = read_published(document.root, findings)
-        definition = _definition(document.root, published, findings)
+        listings = read_listings(document.root, findings)
+        definition = _definition(document.root, published, listings, findings)
         figures = _figures(document.root, registry, findings)
         findings.raise_any()
     except SpecError as error:
         raise ReportError(error.problems) from None
     assert definition is not None
     read = {name: file for name, file in published.items() if file}
-    return Reading(definition, figures, document, read, _order(document))
+    entries = [found or () for found in listings]
+    return Reading(definition, figures, document, read, _order(document), entries)
 
 
 def _order(document: Document) -> list[tuple[BlockKind, int]]:
@@ -76,7 +82,9 @@ def _order(document: Document) -> list[tuple[BlockKind, int]]:
     return [(kind, index) for _, _, kind, index in sorted(placed)]
 
 
-def _definition(root: Node, files: Files, findings: Findings) -> Definition | None:
+def _definition(
+    root: Node, files: Files, listings: Sequence[Listings], findings: Findings
+) -> Definition | None:
     """The definition; options of figures' plugins are put apart. None, with findings, if it does not fit."""
     tree = root.plain()
     blocks = tree.get("figures")
@@ -93,6 +101,7 @@ def _definition(root: Node, files: Files, findings: Findings) -> Definition | No
         note(error, root, (), findings)
         return None
     check_definition(definition, files, root, findings)
+    check_leaderboards(definition.leaderboards, listings, root, findings)
     return definition
 
 
