@@ -69,7 +69,8 @@ class Column:
     label: str = key("the head of the column")
     value: str = key("a metric with its split, e.g. test/accuracy")
     group: str | tuple[str, ...] | None = key(
-        "a head above this column and its neighbours of the same group; a list: nested heads, outermost first",
+        "a head above this column and its neighbours of the same group; a list: heads above each other,"
+        " outermost first",
         default=None,
     )
     unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")

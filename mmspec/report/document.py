@@ -3,24 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Definition
+from mmspec.report.grid import Grid
 from mmspec.report.groups import Groups
 from mmspec.report.selection import Selection
 from mmspec.report.table import Table
+from mmspec.report.table_grid import as_grid
 from mmspec.report.text import Sentence
 
 
-@attrs.frozen
+@runtime_checkable
+class Gridded(Protocol):
+    """A block that is shown as a grid, whatever it is made of: a table of runs, a leaderboard."""
+
+    @property
+    def grid(self) -> Grid:
+        """What the formats show."""
+
+    @property
+    def notes(self) -> Sequence[Sentence]:
+        """What stands under it."""
+
+
+@attrs.frozen(slots=False)
 class NotedTable:
-    """A table and what stands under it."""
+    """A table of runs and what stands under it."""
 
     table: Table
     notes: Sequence[Sentence]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """What the formats show of it."""
+        return as_grid(self.table, self.notes)
 
 
 @attrs.frozen
@@ -48,7 +70,7 @@ class Picture:
 
 
 #: What a report is made of, in the order in which it was written.
-Block = NotedTable | Picture | Words
+Block = Gridded | Picture | Words
 
 
 @attrs.frozen
@@ -64,8 +86,13 @@ class Document:
 
     @property
     def tables(self) -> list[NotedTable]:
-        """The tables, in order."""
+        """The tables of runs, in order."""
         return [block for block in self.blocks if isinstance(block, NotedTable)]
+
+    @property
+    def grids(self) -> list[Gridded]:
+        """All that is shown as a grid, in order."""
+        return [block for block in self.blocks if isinstance(block, Gridded)]
 
     @property
     def pictures(self) -> list[Picture]:

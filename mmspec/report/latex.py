@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from mmspec.report.document import Document, NotedTable
-from mmspec.report.published import Claim
-from mmspec.report.table import Cell, PublishedCell, Table
+from mmspec.report.document import Document, Gridded
+from mmspec.report.grid import Grid, GridCell, GridColumn
 from mmspec.report.text import Code, Link, Sentence, one_line
 
 _LETTERS = {
@@ -47,9 +46,9 @@ def escape(text: str) -> str:
 
 
 def render(document: Document) -> str:
-    """All tables of the report, and as comments the runs behind them."""
+    """All tables and leaderboards of the report, and as comments the runs behind them."""
     parts = [_HEAD.format(title=one_line(document.definition.title))]
-    parts += [_float(noted) for noted in document.tables]
+    parts += [_float(block) for block in document.grids]
     comments = [_comment(note) for note in document.notes]
     comments += [
         _comment((f"{label}, seed {run.seed}: {run.id}, spec {run.identity['spec_hash']}",))
@@ -62,79 +61,78 @@ def _comment(note: Sentence) -> str:
     return "% " + "".join(one_line(part.text if isinstance(part, Code) else part) for part in note)
 
 
-def _float(noted: NotedTable) -> str:
-    table = noted.table
-    wanted = table.definition
-    caption = escape(wanted.title.rstrip(".") + "." + (f" {wanted.text}" if wanted.text else ""))
+def _float(block: Gridded) -> str:
+    grid = block.grid
+    caption = escape(grid.title.rstrip(".") + "." + (f" {grid.text}" if grid.text else ""))
     lines = [
         r"\begin{table}[tbp]",
         r"\centering\small",
         rf"\caption{{{caption}}}\smallskip",
         r"\def\mmspecpm{\,$\pm$\,}",
         r"\def\mmspectable{%",
-        rf"\begin{{tabular}}{{@{{}}l{'r' * len(table.heads)}@{{}}}}",
+        rf"\begin{{tabular}}{{@{{}}l{''.join(map(_alignment, grid.columns))}@{{}}}}",
         r"\toprule",
-        *_heads(table),
+        *_heads(grid),
         r"\midrule",
-        *(_row([escape(label), *(_cell(table, cell) for cell in line)]) for label, line in table.lines()),
+        *(_row([escape(row.label), *map(_cell, row.cells)]) for row in grid.rows),
         r"\bottomrule",
         r"\end{tabular}}",
         *_FIT,
         r"\par\smallskip",
         r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *(_sentence(note) for note in noted.notes),
+        *(_sentence(note) for note in block.notes),
         r"\end{minipage}",
         r"\end{table}",
     ]
     return "\n".join(lines)
 
 
-def _heads(table: Table) -> list[str]:
+def _alignment(column: GridColumn) -> str:
+    return "l" if column.kind == "text" else "r"
+
+
+def _heads(grid: Grid) -> list[str]:
+    """A line for each level of heads above the columns, with rules under them, and the columns' own."""
+    lines: list[str] = []
+    for level in range(grid.depth):
+        rules, above, first = [], [""], 2
+        for head, width in grid.heads(level):
+            above.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(head)}}}")
+            if head:
+                rules.append(rf"\cmidrule(lr){{{first}-{first + width - 1}}}")
+            first += width
+        lines += [_row(above), "".join(rules)]
     labels = [
-        rf"\multicolumn{{1}}{{c}}{{{escape(label)}{_ARROWS[head.better]}}}"
-        for label, head in zip(table.labels, table.heads, strict=True)
+        rf"\multicolumn{{1}}{{{'l' if column.kind == 'text' else 'c'}}}"
+        rf"{{{escape(column.label)}{_ARROWS[column.better]}}}"
+        for column in grid.columns
     ]
-    groups = table.column_groups
-    if not any(group for group, _ in groups):
-        return [_row(["", *labels])]
-    rules, first = [], 2
-    for group, width in groups:
-        if group:
-            rules.append(rf"\cmidrule(lr){{{first}-{first + width - 1}}}")
-        first += width
-    above = [rf"\multicolumn{{{width}}}{{c}}{{{escape(group)}}}" for group, width in groups]
-    return [_row(["", *above]), "".join(rules), _row(["", *labels])]
+    return [*lines, _row([escape(grid.corner), *labels])]
 
 
 def _row(cells: Iterable[str]) -> str:
     return " & ".join(cells) + r" \\"
 
 
-def _cell(table: Table, cell: Cell | PublishedCell) -> str:
-    if isinstance(cell, PublishedCell):
-        return rf"\textit{{{_claim(cell.claim)}}}" if cell.claim else "--"
-    if cell.mean is None:
-        return "NaN" if cell.taken else "--"
-    number = _number(cell.mean) + (rf"\mmspecpm {cell.std}" if cell.std else "")
-    if cell.is_best:
+def _cell(cell: GridCell) -> str:
+    if cell.kind == "empty":
+        return escape(cell.text)
+    number = escape(cell.text) + _spread(cell.spread)
+    if cell.kind == "published":
+        number = rf"\textit{{{number}}}"
+    elif cell.mark == "best":
         number = rf"\textbf{{\boldmath {number}}}"
-    elif table.is_second(cell):
+    elif cell.mark == "second":
         number = rf"\underline{{{number}}}"
-    dagger = r"\rlap{\textsuperscript{\dag}}" if cell.differs else ""
+    sign = rf"\rlap{{\textsuperscript{{{escape(cell.sign)}}}}}" if cell.sign else ""
     remark = f" ({escape(cell.remark)})" if cell.remark else ""
-    return f"{number}{dagger}{remark}"
+    return f"{number}{sign}{remark}"
 
 
-def _claim(claim: Claim) -> str:
-    spread = rf"\mmspecpm {claim.std_text}" if claim.std_text else ""
-    return _number(claim.mean_text) + spread
-
-
-def _number(number: str) -> str:
-    """A number with a true minus, and none on zero."""
-    if not number.startswith("-"):
-        return number
-    return number[1:] if not number.strip("-0.") else f"$-${number[1:]}"
+def _spread(spread: str) -> str:
+    if spread.startswith("± "):
+        return r"\mmspecpm " + escape(spread[2:])
+    return rf"\,{escape(spread)}" if spread else ""
 
 
 def _sentence(note: Sentence) -> str:

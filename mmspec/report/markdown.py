@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote
 
-from mmspec.report.document import Block, Document, NotedTable, Words
-from mmspec.report.table import Cell, PublishedCell, Table
-from mmspec.report.text import ARROWS, Code, Link, Sentence, link, minus, one_line
+from mmspec.report.document import Block, Document, Gridded, Words
+from mmspec.report.grid import Grid, GridCell
+from mmspec.report.text import ARROWS, Code, Link, Sentence, link, one_line
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&])")
 #: What would begin a list, a heading or a rule at the beginning of a line.
@@ -33,8 +33,8 @@ def render(document: Document) -> str:
 
 
 def _block(block: Block) -> list[str]:
-    if isinstance(block, NotedTable):
-        return _table_block(block)
+    if isinstance(block, Gridded):
+        return _grid_block(block)
     if isinstance(block, Words):
         return [f"## {_line(block.title)}" if block.title else "", *map(_line, block.paragraphs)]
     return [
@@ -45,9 +45,9 @@ def _block(block: Block) -> list[str]:
     ]
 
 
-def _table_block(noted: NotedTable) -> list[str]:
-    wanted = noted.table.definition
-    return [f"## {_line(wanted.title)}", _line(wanted.text), _table(noted.table), _bullets(noted.notes)]
+def _grid_block(block: Gridded) -> list[str]:
+    grid = block.grid
+    return [f"## {_line(grid.title)}", _line(grid.text), _table(grid), _bullets(block.notes)]
 
 
 def _line(text: str) -> str:
@@ -78,39 +78,39 @@ def _code(text: str) -> str:
     return f"{fence}{pad}{text}{pad}{fence}"
 
 
-def _table(table: Table) -> str:
-    head = ["", *_heads(table)]
-    body = [[escape(label), *(_cell(table, cell) for cell in line)] for label, line in table.lines()]
-    return "\n".join(_row(cells) for cells in [head, ["---", *("---:" for _ in table.heads)], *body])
+def _table(grid: Grid) -> str:
+    head = [escape(grid.corner), *_heads(grid)]
+    rule = ["---", *("---" if column.kind == "text" else "---:" for column in grid.columns)]
+    body = [[escape(row.label), *map(_cell, row.cells)] for row in grid.rows]
+    return "\n".join(_row(cells) for cells in [head, rule, *body])
 
 
 def _row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _heads(table: Table) -> list[str]:
-    """The heads of the columns; a group is said at the first of its columns."""
-    above = [text for group, width in table.column_groups for text in (group, *[""] * (width - 1))]
-    grouped = any(above)
-    return [
-        (f"{escape(group)}<br>" if grouped else "") + escape(label) + ARROWS[head.better]
-        for group, label, head in zip(above, table.labels, table.heads, strict=True)
+def _heads(grid: Grid) -> list[str]:
+    """The heads of the columns; a head above several is said at the first of them."""
+    levels = [
+        [text for head, width in grid.heads(level) for text in (escape(head), *[""] * (width - 1))]
+        for level in range(grid.depth)
     ]
+    own = [escape(column.label) + ARROWS[column.better] for column in grid.columns]
+    return ["<br>".join(parts) for parts in zip(*levels, own, strict=True)]
 
 
-def _cell(table: Table, cell: Cell | PublishedCell) -> str:
-    if isinstance(cell, PublishedCell):
-        return f"*{escape(cell.text)}*" if cell.claim else "–"
-    if cell.mean is None:
-        return "NaN" if cell.taken else "–"
-    number = minus(cell.mean) + (f" ± {cell.std}" if cell.std else "")
-    if cell.is_best:
+def _cell(cell: GridCell) -> str:
+    if cell.kind == "empty":
+        return escape(cell.text)
+    number = escape(f"{cell.text} {cell.spread}".rstrip())
+    if cell.kind == "published":
+        number = f"*{number}*"
+    elif cell.mark == "best":
         number = f"**{number}**"
-    elif table.is_second(cell):
+    elif cell.mark == "second":
         number = f"<ins>{number}</ins>"
-    dagger = "†" if cell.differs else ""
     remark = f" ({escape(cell.remark)})" if cell.remark else ""
-    return f"{number}{dagger}{remark}"
+    return f"{number}{escape(cell.sign)}{remark}"
 
 
 def _runs(document: Document) -> str:

@@ -44,7 +44,7 @@ def scope_name(table: Table, scope: Mapping[str, Any]) -> str:
     """What a reader calls the columns with this `where`: their group, else the values; "" for all runs."""
     if not scope:
         return ""
-    heads = {column.group for column in table.columns if column.where == scope}
+    heads = {", ".join(column.groups) for column in table.columns if column.where == scope}
     head = heads.pop() if len(heads) == 1 else None
     return head or ", ".join(map(shown, scope.values()))
 

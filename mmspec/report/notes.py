@@ -71,9 +71,7 @@ def _sources(table: Table) -> Sentence:
     labels = [column.label for column in table.columns]
     parts: list[str | Code] = []
     for column in table.columns:
-        head = column.label
-        if column.group and labels.count(head) > 1:
-            head = f"{column.group}, {head}"
+        head = column.name if labels.count(column.label) > 1 else column.label
         parts += ["; " if parts else "Columns as split/metric: ", f"{head} ", Code(column.value)]
     return (*parts, ".")
 

@@ -40,8 +40,7 @@ def _lines(table: Table) -> Iterator[tuple[Any, ...]]:
     for label, line in table.lines():
         for cell, head in zip(line, table.heads, strict=True):
             column = head.column
-            name = f"{column.group}, {column.label}" if column.group else column.label
-            begin = (table.definition.title, label, name, column.value)
+            begin = (table.definition.title, label, column.name, column.value)
             if isinstance(cell, Cell):
                 for run, number in cell.taken:
                     yield (*begin, run.seed, number, run.id, run.identity["spec_hash"], *[""] * 4)

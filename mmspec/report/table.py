@@ -106,6 +106,11 @@ class Head:
         """Which direction is better; none for published figures, which are not ranked."""
         return "none" if self.file else self.column.better
 
+    @property
+    def is_percent(self) -> bool:
+        """Whether the numbers below it are shown in percent."""
+        return self.column.unit == "percent"
+
 
 @attrs.frozen
 class Table:
@@ -141,21 +146,6 @@ class Table:
                 heads.append(Head(column, self.published[column.published.source]))
         return heads
 
-    @property
-    def column_groups(self) -> list[tuple[str, int]]:
-        """Heads above neighbouring columns, each with how many it spans; empty where there is no group."""
-        return [(_group_head(heads), len(heads)) for heads in _spans(self.heads)]
-
-    @property
-    def labels(self) -> list[str]:
-        """The heads of the columns, with their unit where their group does not say it."""
-        return [
-            _label(head, heads)
-            + (" (%)" if head.column.unit == "percent" and not _shares_percent(heads) else "")
-            for heads in _spans(self.heads)
-            for head in heads
-        ]
-
     def lines(self) -> Iterator[tuple[str, list[Cell | PublishedCell]]]:
         """The rows as shown, each with its label."""
         for row in self.rows:
@@ -188,34 +178,6 @@ class Table:
     def is_second(self, cell: Cell) -> bool:
         """Whether a cell is to be underlined."""
         return self.definition.underline_second and cell.rank == 2
-
-
-def _spans(heads: Sequence[Head]) -> list[list[Head]]:
-    """Neighbouring columns of one group."""
-    spans: list[list[Head]] = []
-    for head in heads:
-        if spans and spans[-1][0].column.group == head.column.group:
-            spans[-1].append(head)
-        else:
-            spans.append([head])
-    return spans
-
-
-def _shares_percent(heads: Sequence[Head]) -> bool:
-    """Whether the head above these columns says their unit."""
-    return heads[0].column.group is not None and all(head.column.unit == "percent" for head in heads)
-
-
-def _group_head(heads: Sequence[Head]) -> str:
-    return (heads[0].column.group or "") + (" (%)" if _shares_percent(heads) else "")
-
-
-def _label(head: Head, heads: Sequence[Head]) -> str:
-    """The head of a column; a published one names ours, unless it is plain which that is."""
-    if head.file is None:
-        return head.column.label
-    alone = head.column.group is not None and sum(other.file is None for other in heads) == 1
-    return "published" if alone else f"{head.column.label}, published"
 
 
 def build_table(

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
-from rich.table import Table as Grid
+from rich.table import Table
 from rich.text import Text
 
-from mmspec.report.document import Document, NotedTable
-from mmspec.report.table import Cell, Head, PublishedCell, Table
-from mmspec.report.text import ARROWS, Code, Sentence, minus, one_line
+from mmspec.report.document import Document, Gridded, Words
+from mmspec.report.grid import Grid, GridCell, GridColumn
+from mmspec.report.text import ARROWS, Code, Sentence, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
+#: What rich puts between two columns.
+_GAP = 3
 
 
 class Terminal:
@@ -25,113 +29,137 @@ class Terminal:
         self.document = document
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """The tables, each with its notes, and the notes on the runs."""
+        """Tables with their notes and text blocks, in order, and the notes on the runs."""
         marks = "" if console.is_terminal else "**"
-        for noted in self.document.tables:
-            yield from _block(noted, marks, options.max_width)
+        for block in self.document.blocks:
+            if isinstance(block, Gridded):
+                yield from _block(block, marks, options.max_width)
+            elif isinstance(block, Words):
+                yield from _words(block)
         yield from (_sentence(note) for note in self.document.notes)
 
 
-def _block(noted: NotedTable, marks: str, width: int) -> list[RenderableType]:
-    title = Text(one_line(noted.table.definition.title), style="bold")
-    return [title, *_grids(noted.table, marks, width), Text(), Group(*map(_sentence, noted.notes)), Text()]
-
-
-def _grids(table: Table, marks: str, width: int) -> Iterator[RenderableType]:
-    """The table; one that is wider than the terminal comes in parts, a group of columns never parted."""
-    cells = [
-        [Text(one_line(label)), *(_cell(table, cell, marks) for cell in line)]
-        for label, line in table.lines()
-    ]
-    heads = [Text(), *map(_head, table.labels, table.heads)]
-    widths = [_width(head, [row[i] for row in cells]) for i, head in enumerate(heads)]
-    groups = _units(table)
-    widths = _widened(widths, groups)
-    first = 1
-    for part in _parts(groups, widths, width):
-        last = first + sum(span for _, span in part)
-        columns = [0, *range(first, last)]
-        first = last
+def _words(words: Words) -> Iterator[RenderableType]:
+    if words.title:
+        yield Text(one_line(words.title), style="bold")
         yield Text()
-        yield from _grid(
-            part,
-            [heads[i] for i in columns],
-            [[row[i] for i in columns] for row in cells],
-            [widths[i] for i in columns],
-            width,
+    for part in words.paragraphs:
+        yield Text(one_line(part))
+        yield Text()
+
+
+def _block(block: Gridded, marks: str, width: int) -> list[RenderableType]:
+    title = Text(one_line(block.grid.title), style="bold")
+    return [title, *_tables(block.grid, marks, width), Text(), Group(*map(_sentence, block.notes)), Text()]
+
+
+@attrs.frozen
+class _Lines:
+    """Columns of a grid in words: the rows' labels, and for each column its head, cells and width."""
+
+    grid: Grid
+    heads: Sequence[Text]
+    cells: Sequence[Sequence[Text]]
+    widths: Sequence[int]
+
+    def part(self, first: int, last: int) -> _Lines:
+        """The rows' labels with the columns from `first` to before `last`, counted without the labels."""
+        chosen = [0, *range(first + 1, last + 1)]
+        return _Lines(
+            attrs.evolve(self.grid, columns=self.grid.columns[first:last]),
+            [self.heads[i] for i in chosen],
+            [[row[i] for i in chosen] for row in self.cells],
+            [self.widths[i] for i in chosen],
         )
 
 
-def _units(table: Table) -> list[tuple[str, int]]:
-    """What is never parted: the groups with their widths, and each column of none."""
-    units = []
-    for name, span in table.column_groups:
-        units += [(name, span)] if name else [("", 1)] * span
-    return units
+def _tables(grid: Grid, marks: str, width: int) -> Iterator[RenderableType]:
+    """The table; one that is wider than the terminal comes in parts, a group parted only if it must be."""
+    heads = [Text(one_line(grid.corner)), *map(_head, grid.columns)]
+    cells = [
+        [Text(one_line(row.label)), *map(_cell, row.cells, grid.columns, [marks] * len(row.cells))]
+        for row in grid.rows
+    ]
+    widths = [_width(head, [row[i] for row in cells]) for i, head in enumerate(heads)]
+    lines = _Lines(grid, heads, cells, _widened(grid, widths))
+    for first, last in _parts(_units(lines, 0, 0, len(grid.columns), width), lines.widths, width):
+        yield Text()
+        yield from _table(lines.part(first, last), width)
 
 
-def _grid(
-    groups: list[tuple[str, int]], heads: list[Text], cells: list[list[Text]], widths: list[int], width: int
-) -> Iterator[RenderableType]:
-    """Columns below a line with the heads of their groups, if there is room; else broken to fit."""
-    fits = _total(widths) <= width
-    named = any(name for name, _ in groups)
-    if fits and named:
-        yield _above(groups, widths)
-    elif named:
-        said = [name for name, span in groups for _ in range(span)]
+def _table(lines: _Lines, width: int) -> Iterator[RenderableType]:
+    """Columns below lines with the heads above them, if there is room; else broken to fit."""
+    grid, heads = lines.grid, list(lines.heads)
+    fits = _total(lines.widths) <= width
+    if fits:
+        yield from (_above(grid.heads(level), lines.widths) for level in range(grid.depth))
+    else:
         heads[1:] = [
-            Text.assemble(one_line(name), "\n" if name else "", head)
-            for name, head in zip(said, heads[1:], strict=True)
+            Text("\n").join([*map(Text, map(one_line, column.groups)), head])
+            for column, head in zip(grid.columns, heads[1:], strict=True)
         ]
-    grid = Grid(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
-    for index, (head, size) in enumerate(zip(heads, widths, strict=True)):
-        exact: Any = {"width": size} if fits else {"max_width": size}
-        grid.add_column(
-            head, justify="right" if index else "left", vertical="bottom", overflow="fold", **exact
-        )
-    for row in cells:
-        grid.add_row(*row)
-    yield grid
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1))
+    sides = ["left", *("left" if column.kind == "text" else "right" for column in grid.columns)]
+    for head, size, side in zip(heads, lines.widths, sides, strict=True):
+        how: Any = {"width" if fits else "max_width": size, "justify": side}
+        table.add_column(head, vertical="bottom", overflow="fold", **how)
+    for row in lines.cells:
+        table.add_row(*row)
+    yield table
 
 
-#: What rich puts between two columns.
-_GAP = 3
+# ---------------------------------------------------------------- what fits
 
 
-def _total(widths: list[int]) -> int:
+def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
 
 
-def _parts(groups: list[tuple[str, int]], widths: list[int], width: int) -> list[list[tuple[str, int]]]:
-    """The groups, as many in each part as fit beside the rows' labels."""
-    parts: list[list[tuple[str, int]]] = []
-    room, at = 0, 1
-    for name, span in groups:
-        needed = sum(widths[at : at + span]) + _GAP * span
-        at += span
-        if not parts or needed > room:
-            parts.append([])
+def _units(lines: _Lines, level: int, first: int, last: int, width: int) -> Iterator[tuple[int, int]]:
+    """Columns that are not parted, from a first to before a last: groups, but for those that are too wide."""
+    at = first
+    for name, span in attrs.evolve(lines.grid, columns=lines.grid.columns[first:last]).heads(level):
+        end = at + span
+        if not name:
+            yield from ((i, i + 1) for i in range(at, end))
+        elif span == 1 or lines.widths[0] + _GAP + _total(lines.widths[at + 1 : end + 1]) <= width:
+            yield at, end
+        else:
+            yield from _units(lines, level + 1, at, end, width)
+        at = end
+
+
+def _parts(units: Iterator[tuple[int, int]], widths: Sequence[int], width: int) -> list[tuple[int, int]]:
+    """The units, as many in each part as fit beside the rows' labels."""
+    parts: list[tuple[int, int]] = []
+    room = 0
+    for first, last in units:
+        needed = _total(widths[first + 1 : last + 1]) + _GAP
+        if parts and needed <= room:
+            parts[-1] = (parts[-1][0], last)
+        else:
+            parts.append((first, last))
             room = width - widths[0]
-        parts[-1].append((name, span))
         room -= needed
     return parts
 
 
-def _widened(widths: list[int], groups: list[tuple[str, int]]) -> list[int]:
-    """The widths with which each group's head fits over its columns: the last of them gets what is short."""
-    wide, at = list(widths), 1
-    for name, span in groups:
-        room = _total(wide[at : at + span])
-        at += span
-        wide[at - 1] += max(0, Text(one_line(name)).cell_len + 4 * bool(name) - room)
+def _widened(grid: Grid, widths: Sequence[int]) -> list[int]:
+    """The widths with which each head fits over its columns: the last of them gets what is short."""
+    wide = list(widths)
+    for level in reversed(range(grid.depth)):
+        at = 1
+        for name, span in grid.heads(level):
+            room = _total(wide[at : at + span])
+            at += span
+            wide[at - 1] += max(0, Text(one_line(name)).cell_len + 4 * bool(name) - room)
     return wide
 
 
-def _above(groups: list[tuple[str, int]], widths: list[int]) -> Text:
-    """The groups' heads, each over its columns, between thin lines."""
+def _above(heads: Sequence[tuple[str, int]], widths: Sequence[int]) -> Text:
+    """Heads, each over its columns, between thin lines."""
     line, at = " " * widths[0], 1
-    for name, span in groups:
+    for name, span in heads:
         room = _total(widths[at : at + span])
         at += span
         said = Text(f" {one_line(name)} " if name else "")
@@ -141,29 +169,30 @@ def _above(groups: list[tuple[str, int]], widths: list[int]) -> Text:
     return Text(line, style="bold")
 
 
-def _width(head: Text, cells: list[Text]) -> int:
+def _width(head: Text, cells: Sequence[Text]) -> int:
     """The width of a column: no cell and no word of its head is broken."""
     words = [Text(word).cell_len for word in head.plain.replace("\n", " ").split(" ")]
     return max([1, *words, *(cell.cell_len for cell in cells)])
 
 
-def _head(label: str, head: Head) -> Text:
-    style = "italic dim" if head.file else ""
-    return Text(one_line(label) + ARROWS[head.better].replace(" ", "\u00a0"), style)
+# ---------------------------------------------------------------- words
 
 
-def _cell(table: Table, cell: Cell | PublishedCell, marks: str) -> Text:
-    if isinstance(cell, PublishedCell):
-        return Text(cell.text, style="italic dim")
-    if cell.mean is None:
-        return Text("NaN" if cell.taken else "–", style="dim")
-    number = minus(cell.mean) + (f" ± {cell.std}" if cell.std else "")
-    style = "bold" if cell.is_best else "underline" if table.is_second(cell) else ""
-    if cell.is_best:
+def _head(column: GridColumn) -> Text:
+    style = "italic dim" if column.kind == "published" else ""
+    return Text(one_line(column.label) + ARROWS[column.better].replace(" ", "\u00a0"), style)
+
+
+def _cell(cell: GridCell, column: GridColumn, marks: str) -> Text:
+    number = one_line(f"{cell.text} {cell.spread}".rstrip())
+    if cell.kind in ("empty", "published"):
+        return Text(number, style="dim" if cell.kind == "empty" else "italic dim")
+    style = {"best": "bold", "second": "underline", "none": ""}[cell.mark]
+    if cell.mark == "best":
         number = f"{marks}{number}{marks}"
-    dagger = "†" if cell.differs else " " if table.is_tested else ""
-    remark = f" ({cell.remark})" if cell.remark else ""
-    return Text.assemble((number, style), dagger, (remark, "dim"))
+    sign = one_line(cell.sign) or (" " if column.signed else "")
+    remark = one_line(f" ({cell.remark})") if cell.remark else ""
+    return Text.assemble((number, style), sign, (remark, "dim"))
 
 
 def _sentence(note: Sentence) -> Text:

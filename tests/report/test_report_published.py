@@ -86,12 +86,12 @@ def line(report, label):
 
 
 def test_published_figures_stand_beside_ours_with_their_digits(beside):
-    table = beside().document.tables[0].table
-    ours, theirs = dict(table.lines())["none"]
+    noted = beside().document.tables[0]
+    ours, theirs = dict(noted.table.lines())["none"]
     assert isinstance(ours, Cell)
     assert (theirs.text, theirs.row.label, theirs.claim.mean) == ("83.20 ± 0.10", "plain training", 83.2)
-    assert table.labels == ["ours", "published"]
-    assert table.column_groups == [("Test (%)", 2)]
+    assert [column.label for column in noted.grid.columns] == ["ours", "published"]
+    assert noted.grid.heads(0) == [("Test (%)", 2)]
 
 
 def test_a_published_figure_is_never_ranked_or_tested(beside):
@@ -130,7 +130,8 @@ def test_single_values_say_that_they_have_no_seeds(beside):
 
 def test_labels_of_columns_without_a_group_name_what_was_published(beside):
     report = beside(REPORT.replace('group = "Test"\n', ""))
-    assert report.document.tables[0].table.labels == ["ours (%)", "ours, published (%)"]
+    labels = [column.label for column in report.document.tables[0].grid.columns]
+    assert labels == ["ours (%)", "ours, published (%)"]
 
 
 def test_every_format_has_them_apart_from_ours(beside, tmp_path):
