@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,34 +46,48 @@ def require(path: Path, value: Any, shape: Shape) -> None:
     Raises:
         RecordError: naming the first place where it has not.
     """
-    for place in _misfits(value, shape, ""):
-        raise RecordError(Problem(f"is damaged: {place or 'it'} is missing or wrong", Location(str(path))))
+    place = misfit(value, shape)
+    if place is not None:
+        name = place.lstrip(".") or "it"
+        raise RecordError(Problem(f"is damaged: {name} is missing or wrong", Location(str(path))))
 
 
-def _misfits(value: Any, shape: Shape, place: str) -> Iterator[str]:
-    """The dotted names of what does not fit."""
+def misfit(value: Any, shape: Shape) -> str | None:
+    """The first place that does not fit, as `.name[0].name`; None if all does. Every file read passes here."""
     if isinstance(shape, list):
-        yield from _list(value, shape[0], place)
-    elif isinstance(shape, dict):
-        yield from _table(value, shape, place) if isinstance(value, Mapping) else iter((place,))
-    elif not isinstance(value, shape):
-        yield place
+        return _in_list(value, shape[0])
+    if not isinstance(shape, dict):
+        return None if isinstance(value, shape) else ""
+    if not isinstance(value, Mapping):
+        return ""
+    return _in_any_name(value, shape[str]) if str in shape else _in_table(value, shape)
 
 
-def _list(value: Any, shape: Shape, place: str) -> Iterator[str]:
+def _in_list(value: Any, inner: Shape) -> str | None:
     if not isinstance(value, list) or not value:
-        yield place
-        return
+        return ""
     for number, item in enumerate(value):
-        yield from _misfits(item, shape, f"{place}[{number}]")
+        if (place := misfit(item, inner)) is not None:
+            return f"[{number}]{place}"
+    return None
 
 
-def _table(value: Mapping[str, Any], shape: Mapping[Any, Shape], place: str) -> Iterator[str]:
-    if str in shape:
-        for name, item in value.items():
-            yield from _misfits(item, shape[str], f"{place}.{name}".lstrip("."))
-        return
+def _in_any_name(value: Mapping[str, Any], inner: Shape) -> str | None:
+    plain = not isinstance(inner, dict | list)
+    for name, item in value.items():
+        if plain and isinstance(item, inner):
+            continue
+        if (place := misfit(item, inner)) is not None:
+            return f".{name}{place}"
+    return None
+
+
+def _in_table(value: Mapping[str, Any], shape: Mapping[str, Shape]) -> str | None:
     for name, inner in shape.items():
         key = name.removesuffix("?")
-        if key == name or value.get(key) is not None:
-            yield from _misfits(value.get(key), inner, f"{place}.{key}".lstrip("."))
+        item = value.get(key)
+        if item is None and key != name:
+            continue
+        if (place := misfit(item, inner)) is not None:
+            return f".{key}{place}"
+    return None
