@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from wandb_server import WandbServer
 
 from mmspec.plugins.api import RunInfo, TrackerSession
 from mmspec.track.session import restart_service
@@ -45,6 +46,18 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     if "wandb" in sys.modules:
         restart_service()
     os.environ.pop("WANDB_SERVICE", None)
+
+
+@pytest.fixture
+def server(user: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
+    """A test double of a W&B server, for which the user has a key."""
+    del user
+    double = WandbServer()
+    monkeypatch.setenv("WANDB_BASE_URL", double.url)
+    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
+    yield double
+    double.stop()
+    assert not double.errors, double.errors[0]
 
 
 @pytest.fixture

@@ -11,20 +11,10 @@ from pathlib import Path
 
 import pytest
 from offline_runs import history, read_offline
-from wandb_server import WandbServer
 
 from mmspec.track import wandb as tracker_module
 from mmspec.track.reach import answers, credentials
 from mmspec.track.session import restart_service
-
-
-@pytest.fixture
-def server(user, monkeypatch):
-    double = WandbServer()
-    monkeypatch.setenv("WANDB_BASE_URL", double.url)
-    monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
-    yield double
-    double.stop()
 
 
 @pytest.fixture
