@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.document import Document
+from mmspec.report.document import Document, Gridded, NotedTable
 from mmspec.report.groups import RowRuns
+from mmspec.report.leaderboard import Board, Elsewhere
+from mmspec.report.leaderboard_numbers import board_json, csv_lines
 from mmspec.report.published import Claim, Published
 from mmspec.report.table import Cell, PublishedCell, Table
 from mmspec.report.text import Code, Sentence, address, one_line
@@ -30,10 +32,14 @@ def as_csv(document: Document) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_HEAD)
-    for noted in document.tables:
-        for line in _lines(noted.table):
+    for block in document.grids:
+        for line in _lines(block.table) if isinstance(block, NotedTable) else _board_lines(block):
             writer.writerow(one_line(item) if isinstance(item, str) else item for item in line)
     return file.getvalue()
+
+
+def _board_lines(block: Gridded) -> Iterator[tuple[Any, ...]]:
+    return csv_lines(block) if isinstance(block, Board | Elsewhere) else iter(())
 
 
 def _lines(table: Table) -> Iterator[tuple[Any, ...]]:
@@ -57,6 +63,11 @@ def as_json(document: Document) -> str:
         "tables": [
             {**_table(noted.table), "notes": [_plain(note) for note in noted.notes]}
             for noted in document.tables
+        ],
+        "leaderboards": [
+            {**board_json(block), "notes": [_plain(note) for note in block.notes]}
+            for block in document.grids
+            if isinstance(block, Board | Elsewhere)
         ],
         "figures": [
             {

@@ -18,6 +18,7 @@ from mmspec.report.checks import check_baseline
 from mmspec.report.definition import Definition, Rows, Table, shown
 from mmspec.report.document import Block, Document, NotedTable, Picture, Words, paragraphs, used_runs
 from mmspec.report.groups import Groups, check_one_setting, group, rows_of
+from mmspec.report.leaderboard import Board, Elsewhere, build_boards
 from mmspec.report.missing import all_commands
 from mmspec.report.notes import table_notes
 from mmspec.report.reading import Reading, read_definition
@@ -130,7 +131,9 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
         _figure_groups(index, figure.panels_by, reading, selection)
         for index, figure in enumerate(reading.figures.values())
     ]
-    used = used_runs([*(noted.table.groups for noted in tables), *drawn])
+    boards = [_boards(index, reading, selection) for index in range(len(definition.leaderboards))]
+    ranked = [board.groups for made in boards for board in made if isinstance(board, Board)]
+    used = used_runs([*(noted.table.groups for noted in tables), *drawn, *ranked])
     notes = report_notes(selection, [run for _, run in used])
     pictures: list[Picture] = []
     blocks = zip(definition.figures, drawn, reading.figures.items(), strict=True)
@@ -139,9 +142,19 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
             with _located(reading.source.where("figures", index)):
                 data, remarks = _draw(figure, groups)
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
-    made: Mapping[str, Sequence[Block]] = {"tables": tables, "figures": pictures, "texts": texts}
-    order = [(kind, index) for kind, index in reading.order if index < len(made.get(kind, ()))]
-    return Document(definition, selection, [made[kind][index] for kind, index in order], notes, used, folder)
+    made: dict[str, Sequence[Sequence[Block]]] = {
+        "tables": [[table] for table in tables],
+        "figures": [[picture] for picture in pictures],
+        "texts": [[words] for words in texts],
+        "leaderboards": boards,
+    }
+    written = [block for kind, index in reading.order for block in _at(made[kind], index)]
+    return Document(definition, selection, written, notes, used, folder)
+
+
+def _at(blocks: Sequence[Sequence[Block]], index: int) -> Sequence[Block]:
+    """The blocks that were made of one of the definition; none of a figure that was not drawn."""
+    return blocks[index] if index < len(blocks) else ()
 
 
 def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) -> NotedTable:
@@ -150,6 +163,11 @@ def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) ->
         _check_baseline(wanted.baseline, [row.label for row in rows], index, reading)
         table = build_table(wanted, rows, reading.published)
     return NotedTable(table, table_notes(table, selection, reading.definition.made_by))
+
+
+def _boards(index: int, reading: Reading, selection: Selection) -> Sequence[Board | Elsewhere]:
+    with _located(reading.source.where("leaderboards", index)):
+        return build_boards(reading.definition.leaderboards[index], reading.listings[index], selection)
 
 
 def _figure_groups(index: int, panels: str | None, reading: Reading, selection: Selection) -> Groups:
