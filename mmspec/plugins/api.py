@@ -426,7 +426,7 @@ class RunSource(Plugin):
     #: Whether the runs lie on this machine: of copies of one run, those count before a service's.
     is_local: ClassVar[bool] = False
 
-    def check(self, address: str) -> None:
+    def check_address(self, address: str) -> None:
         """Refuse an address that can never be right, without asking anybody.
 
         Raises:

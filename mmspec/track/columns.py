@@ -9,7 +9,10 @@ Trackers know neither kinds of rows nor stages, and merge rows of one step. So t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import attrs
 
 from mmspec.plugins.recorded import Kind, RecordedRow
 
@@ -41,6 +44,45 @@ def from_columns(columns: Mapping[str, float], step: int, stages: Sequence[str])
         found.setdefault((stage, kind), {})[name.removeprefix(_OF_EPOCH)] = value
     for (stage, kind), values in found.items():
         yield RecordedRow(kind, stage, step, epoch, values)
+
+
+def to_rows(
+    history: Iterable[tuple[int, Mapping[str, Any]]],
+    stages: Sequence[str],
+    kind: Kind | None = None,
+    names: Collection[str] | None = None,
+    stage: str | None = None,
+) -> Iterator[RecordedRow]:
+    """The rows of a run from a tracker's `history`: (step, columns) in the order of steps.
+
+    Steps count within their stage again. Only rows of this kind and stage, with the values of these names.
+    """
+    ends: dict[str, int] = {}
+    before: dict[str, int] = {}
+    for step, columns in history:
+        numbers = {name: number for name, said in columns.items() if (number := as_number(said)) is not None}
+        for row in sorted(from_columns(numbers, step, stages), key=lambda row: _place(row, stages)):
+            ends[row.stage] = step
+            if row.stage not in before:
+                earlier = stages[: stages.index(row.stage)]
+                before[row.stage] = max((ends[name] for name in earlier if name in ends), default=0)
+            if kind not in (None, row.kind) or stage not in (None, row.stage):
+                continue
+            values = {name: value for name, value in row.values.items() if names is None or name in names}
+            if values:
+                yield attrs.evolve(row, step=step - before[row.stage], values=values)
+
+
+def as_number(value: Any) -> float | None:
+    """A logged value as a number, None if it is none; JSON has words for those it does not know."""
+    if isinstance(value, int | float):
+        return float(value)
+    return float(value) if value in ("NaN", "Infinity", "-Infinity") else None
+
+
+def _place(row: RecordedRow, stages: Sequence[str]) -> tuple[int, bool]:
+    """Within one step of a tracker, stages come in order, and a step's row before its epoch's."""
+    return stages.index(row.stage), row.kind == "epoch"
 
 
 def _column(kind: Kind, name: str) -> str:
