@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from mmspec.data.loader import Loader
 from mmspec.engine.placement import Autocast
 from mmspec.graph.network import FusedNetwork
+from mmspec.plugins.api import LabelledArray
 from mmspec.plugins.working import Batch, NetworkOutput, Strategy, StreamingMetric
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 class Passes:
     """The engine's `Evaluation`: to be used within `evaluating`.
 
-    The first whole pass over a split of `streamed`, for whomever it is made, also feeds `streaming`.
+    The first whole pass over a split of `streamed`, for whomever it is made, also feeds `streaming`; what
+    these leave as arrays then stands in `arrays`, by `split/name`.
     """
 
     train_split = "train"
@@ -54,6 +56,7 @@ class Passes:
         self._streaming = list(streaming)
         self._to_stream = set(streamed)
         self._streamed: dict[str, dict[str, float]] = {}
+        self.arrays: dict[str, LabelledArray] = {}
         self._turn = object()
         self._memo: dict[Hashable, Any] = {}
 
@@ -122,4 +125,6 @@ class Passes:
         if split is not None and self._turn is turn:
             values = [metric.compute().items() for metric in self._streaming]
             self._streamed[split] = {name: value for items in values for name, value in items}
+            arrays = [metric.arrays().items() for metric in self._streaming]
+            self.arrays |= {f"{split}/{name}": array for items in arrays for name, array in items}
             self._to_stream.remove(split)

@@ -33,6 +33,7 @@ from mmspec.engine.checkpoint import CheckpointStore
 from mmspec.engine.recorder import Recorder
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import RunError
+from mmspec.plugins.recorded import LabelledArray
 
 
 class Interrupted(Exception):  # noqa: N818 - not an error: the run goes on when it is started again
@@ -174,10 +175,18 @@ class StageRun:
         values |= selected.values
         splits = self._spec.evaluate.splits or tuple(trainer.plan.splits)
         known = {name.split("/")[0] for name in selected.values}
-        values |= trainer.measure(splits, streamed=[split for split in splits if split not in known])
+        if trainer.measures_more_at_the_end:  # on every split, though what is known of one stays as it is
+            known = set()
+        values |= trainer.measure(
+            splits, streamed=[split for split in splits if split not in known], keep=self._keep_arrays
+        )
+        values |= selected.values
         return StageResult(trainer.epoch - 1, trainer.steps, selected, values)
 
     # ------------------------------------------------------------ records and checkpoints
+
+    def _keep_arrays(self, arrays: Mapping[str, LabelledArray]) -> None:
+        self._recorder.arrays(stage=self._name, arrays=arrays)
 
     def _resume(self) -> None:
         state = self._store.last()

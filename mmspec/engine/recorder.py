@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from mmspec.graph import Graph
+from mmspec.plugins.recorded import LabelledArray
 
 
 class Recorder(Protocol):
@@ -24,6 +25,9 @@ class Recorder(Protocol):
 
     def rewind(self, *, stage: str, step: int) -> None:
         """Drop the rows of `stage` beyond `step`, and all rows of later stages."""
+
+    def arrays(self, *, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
+        """Keep the arrays that metrics leave at the end of `stage`, by `split/name`."""
 
     def graph(self, graph: Graph) -> None:
         """Keep a stage's training graph."""

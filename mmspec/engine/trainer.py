@@ -10,7 +10,7 @@ The loop in `mmspec.engine.loop` and a script or notebook drive the same object:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -28,7 +28,7 @@ from mmspec.engine.placement import autocast, place_for, put
 from mmspec.graph.graph import Graph, graph_from_shapes
 from mmspec.graph.keyed import keyed_random
 from mmspec.graph.network import FusedNetwork, build_network, infer_shapes, initialise
-from mmspec.plugins.api import Metric, Source
+from mmspec.plugins.api import LabelledArray, Metric, Source
 from mmspec.plugins.plan import StagePlan
 from mmspec.plugins.working import (
     Batch,
@@ -99,7 +99,9 @@ class Trainer:
 
         built = {name: self._build_metric(metric) for name, metric in plan.metrics.items()}
         self._training = {name: m for name, m in built.items() if isinstance(m, TrainingMetric)}
-        self._streaming = {name: m for name, m in built.items() if isinstance(m, StreamingMetric)}
+        streaming = {name: m for name, m in built.items() if isinstance(m, StreamingMetric)}
+        self._final = [metric for metric in streaming.values() if metric.final]
+        self._streaming = {name: metric for name, metric in streaming.items() if not metric.final}
         self._by_split = {name: m for name, m in built.items() if isinstance(m, SplitMetric)}
         self._seen = deepcopy(self._streaming)  # over the training batches of this epoch
         self._losses = LossSums()  # over the same
@@ -160,24 +162,38 @@ class Trainer:
             asked if asked is not None else tuple(s for s, r in self.plan.splits.items() if r == "validation")
         )
 
+    @property
+    def measures_more_at_the_end(self) -> bool:
+        """Whether there are streaming metrics that count only after training."""
+        return bool(self._final)
+
     def evaluate(self, split: str) -> dict[str, float]:
         """The streaming metrics over a whole split, as {"split/name": value}; training state is untouched."""
         with evaluating(self.network):
-            values = self._passes([split]).streaming(split)
+            values = self._passes(self._streaming.values(), [split]).streaming(split)
         return {f"{split}/{name}": value for name, value in values.items()}
 
-    def measure(self, splits: Sequence[str], *, streamed: Sequence[str] = ()) -> dict[str, float]:
+    def measure(
+        self,
+        splits: Sequence[str],
+        *,
+        streamed: Sequence[str] = (),
+        keep: Callable[[Mapping[str, LabelledArray]], None] | None = None,
+    ) -> dict[str, float]:
         """The metrics that need passes of their own, over each of `splits`.
 
-        Over those in `streamed` the streaming metrics as well, in the same passes where there are any.
+        Over those in `streamed` the streaming metrics as well, in the same passes where there are any; `keep`
+        is given the arrays that these leave, by `split/name`.
         """
         values: dict[str, float] = {}
         with evaluating(self.network):
-            passes = self._passes(streamed)
+            passes = self._passes([*self._streaming.values(), *self._final], streamed)
             found = [(split, m.measure(passes, split)) for split in splits for m in self._by_split.values()]
             found = [(split, passes.streaming(split)) for split in streamed] + found
         for split, measured in found:
             values |= {f"{split}/{name}": value for name, value in measured.items()}
+        if keep is not None and passes.arrays:
+            keep(passes.arrays)
         return values
 
     # ------------------------------------------------------------ state
@@ -233,8 +249,7 @@ class Trainer:
         built = metric.build(self.network)
         return built.to(self.place.device) if isinstance(built, nn.Module) else built
 
-    def _passes(self, streamed: Sequence[str]) -> Passes:
-        streaming = self._streaming.values()
+    def _passes(self, streaming: Iterable[StreamingMetric], streamed: Sequence[str]) -> Passes:
         return Passes(
             self.network, self.strategy, self.loaders, self._autocast, streaming=streaming, streamed=streamed
         )

@@ -49,10 +49,12 @@ class FusedNetwork(nn.Module):
         *,
         classes: int,
         feature_sizes: Mapping[str, int],
+        class_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         self.modalities = tuple(branches)
         self.classes = classes
+        self.class_names = tuple(map(str, range(classes))) if class_names is None else tuple(class_names)
         self.feature_sizes = dict(feature_sizes)
         self.branches = _module_dict(branches)
         self.fusion = _module_dict(units)
@@ -248,7 +250,8 @@ def build_network(plan: StagePlan, shapes: Shapes, seed: int) -> FusedNetwork:
     Each part is initialised from (seed, its name): a branch starts from the same weights whether it stands
     alone or beside others.
     """
-    classes = len(plan.dataset.describe().classes)
+    names = plan.dataset.describe().classes
+    classes = len(names)
     branches = {}
     for m, backbone in plan.backbones.items():
         with keyed_random(seed, f"branches.{m}"):
@@ -261,7 +264,14 @@ def build_network(plan: StagePlan, shapes: Shapes, seed: int) -> FusedNetwork:
         assert plan.fusion is not None
         with keyed_random(seed, f"fusion.{place.name}"):
             units[place.name] = plan.fusion.build(shapes.at(place))
-    return FusedNetwork(branches, units, shapes.places, classes=classes, feature_sizes=shapes.features)
+    return FusedNetwork(
+        branches,
+        units,
+        shapes.places,
+        classes=classes,
+        feature_sizes=shapes.features,
+        class_names=names,
+    )
 
 
 def initialise(plan: StagePlan, network: FusedNetwork) -> tuple[str, ...]:

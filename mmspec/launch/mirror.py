@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 import attrs
 
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
-from mmspec.plugins.recorded import Kind, RecordedRow
+from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRow
 from mmspec.records import RunDirectory, load_run
 from mmspec.records.directory import DrawnGraph
 from mmspec.track.columns import to_columns
@@ -49,6 +49,10 @@ class MirroredRun:
     def rewind(self, *, stage: str, step: int) -> None:
         """Drop rows; what a tracker has seen of them stays there."""
         self.directory.rewind(stage, step)
+
+    def arrays(self, *, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
+        """Write arrays; trackers take none."""
+        self.directory.arrays(stage, arrays)
 
     def graph(self, graph: DrawnGraph) -> None:
         """Record a training graph and mirror its picture."""

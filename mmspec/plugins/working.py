@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import attrs
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mmspec.plugins._torchvision import load_torchvision
 from mmspec.plugins.augment import Augmentation, CenterCrop, HorizontalFlip, RandomCrop, RandomShift
+from mmspec.plugins.recorded import LabelledArray
 
 __all__ = [
     "Augmentation", "Batch", "CenterCrop", "Decision", "EpochSchedule", "Evaluation", "FusionOutput",
@@ -101,6 +102,10 @@ class MultiModalNetwork(Protocol):
     @property
     def classes(self) -> int:
         """K, the number of logits."""
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the dataset calls its K classes, in order."""
 
     @property
     def feature_sizes(self) -> Mapping[str, int]:
@@ -202,7 +207,13 @@ class EpochSchedule(Protocol):
 
 
 class StreamingMetric(nn.Module, ABC):
-    """Counts over batches, computed once over the whole split. Counters are buffers; `update` never syncs."""
+    """Counts over batches, computed once over the whole split. Counters are buffers; `update` never syncs.
+
+    A `final` one counts only after training, over each split with the selected weights; the others also over
+    the training batches and after each epoch. Only a final one may leave arrays.
+    """
+
+    final: ClassVar[bool] = False
 
     @abstractmethod
     def update(self, output: NetworkOutput, batch: Batch) -> None:
@@ -211,6 +222,10 @@ class StreamingMetric(nn.Module, ABC):
     @abstractmethod
     def compute(self) -> Mapping[str, float]:
         """Values by name, over all batches since `reset`."""
+
+    def arrays(self) -> Mapping[str, LabelledArray]:
+        """Arrays by name (a confusion matrix), over all batches since `reset`, on the CPU."""
+        return {}
 
     @abstractmethod
     def reset(self) -> None:

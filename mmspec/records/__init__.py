@@ -7,6 +7,7 @@ runs/<experiment>/<run id>/
     provenance.json              where, when, by which command, with which packages
     metrics.jsonl, log.txt       what happened, row by row and in words
     progress.json                how far it is
+    arrays/<stage>/<split>/      arrays that metrics left at the end of a stage: <name>.npz, without pickles
     checkpoints/                 how to go on
     failure.json                 why it failed, if it did
     result.json                  the end, written last: a run is finished if and only if it is there

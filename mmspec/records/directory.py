@@ -15,8 +15,9 @@ from typing import Any, Protocol
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
-from mmspec.plugins.recorded import Kind
+from mmspec.plugins.recorded import Kind, LabelledArray
 from mmspec.records import lock
+from mmspec.records.arrays import write_arrays
 from mmspec.records.files import read_json, write_json, write_text
 from mmspec.records.metrics import MetricsLog, Row
 from mmspec.records.read import read_progress
@@ -41,7 +42,7 @@ class DrawnGraph(Protocol):
 class RunDirectory:
     """One run's directory, written to by the process that holds its lock.
 
-    It is the recorder that the engine reports to: `row`, `rewind`, `graph`, `say`, `progress`.
+    It is the recorder that the engine reports to: `row`, `rewind`, `arrays`, `graph`, `say`, `progress`.
     """
 
     path: Path
@@ -132,6 +133,10 @@ class RunDirectory:
     def rewind(self, stage: str, step: int) -> None:
         """Drop the rows beyond `step` of `stage`, and those of later stages: they will come again."""
         self.metrics.rewind(stage, step, self.stages)
+
+    def arrays(self, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
+        """Write what metrics leave at the end of a stage, by `split/name`."""
+        write_arrays(self.path, stage, arrays)
 
     def graph(self, graph: DrawnGraph) -> None:
         """Write what was built, as data and as a picture."""

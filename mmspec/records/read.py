@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
-from mmspec.plugins.recorded import Kind, RecordedRun, Status
+from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRun, Status
 from mmspec.records import shape
+from mmspec.records.arrays import read_array
 from mmspec.records.files import read_json
 from mmspec.records.lock import owner_of
 from mmspec.records.metrics import Row, read_rows
@@ -54,6 +55,10 @@ class RunRecord(RecordedRun):
                 yield row
             elif kept := {name: value for name, value in row.values.items() if name in names}:
                 yield attrs.evolve(row, values=kept)
+
+    def array(self, name: str) -> LabelledArray | None:
+        """An array of the last stage, by `split/name`; None unless the run is finished and has it."""
+        return read_array(self.path, self.spec["stages"][-1]["name"], name) if self.result else None
 
 
 @attrs.frozen

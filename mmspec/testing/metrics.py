@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 import attrs
+import numpy as np
 import torch
 
 from mmspec.engine.trainer import Trainer
 from mmspec.plugins.api import (
     Batch,
+    LabelledArray,
     Metric,
     MultiModalNetwork,
     NetworkOutput,
@@ -85,14 +87,16 @@ def _check_streaming(metric: StreamingMetric, other: object, trainer: Trainer) -
     metric.reset()
     for output, batch in pieces:
         works("update()", unsynced, "update()", metric.update, output, batch)
-    values = works("compute()", metric.compute)
-    _are_numbers(values, "compute()")
+    values, arrays = works("compute()", metric.compute), works("arrays()", metric.arrays)
+    if not arrays:
+        _are_numbers(values, "compute()")
+    _are_arrays(arrays, final=metric.final)
     claim(same(dict(values), dict(metric.compute())), "compute() gives other values when asked twice")
     works("load_state_dict()", other.load_state_dict, metric.state_dict())
-    kept = same(dict(values), dict(other.compute()))
+    kept = same(dict(values), dict(other.compute())) and _alike(arrays, other.arrays())
     claim(kept, "what was counted is not in the state_dict: counters must be buffers")
     metric.reset()
-    for output, batch in halves:
+    for output, batch in reversed(halves):
         metric.update(output, batch)
     again = metric.compute()
     close = values.keys() == again.keys() and all(
@@ -101,6 +105,34 @@ def _check_streaming(metric: StreamingMetric, other: object, trainer: Trainer) -
     claim(
         close,
         f"cut into other batches, a split gives {dict(again)}, not {dict(values)}; or reset() keeps some",
+    )
+    claim(
+        _alike(arrays, metric.arrays()),
+        "cut into other batches, a split leaves other arrays; or reset() keeps some",
+    )
+
+
+def _are_arrays(arrays: Mapping[str, LabelledArray], *, final: bool) -> None:
+    claim(isinstance(arrays, Mapping), "arrays() must give arrays by name")
+    claim(final or not arrays, "arrays() gives arrays that nobody asks for: the metric is not `final`")
+    for name, array in arrays.items():
+        claim(isinstance(name, str) and name, f"arrays(): {name!r} is no name")
+        claim(isinstance(array, LabelledArray), f"arrays(): {name!r} is {type(array).__name__}")
+        claim(isinstance(array.values, np.ndarray), f"arrays(): {name!r} holds {type(array.values).__name__}")
+        dtype, shape, wanted = array.values.dtype, array.values.shape, tuple(map(len, array.entries))
+        claim(dtype.kind in "biuf", f"arrays(): {name!r} is of {dtype}, not numbers")
+        claim(
+            shape == wanted and len(array.axes) == len(wanted),
+            f"arrays(): {name!r} has the shape {shape}, but axes {array.axes} of {wanted} entries",
+        )
+
+
+def _alike(some: Mapping[str, LabelledArray], others: Mapping[str, LabelledArray]) -> bool:
+    """Whether arrays have the same names, axes and entries, and nearly the same values."""
+    return some.keys() == others.keys() and all(
+        (a.axes, a.entries) == (others[name].axes, others[name].entries)
+        and np.allclose(a.values, others[name].values, equal_nan=True)
+        for name, a in some.items()
     )
 
 

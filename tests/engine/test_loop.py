@@ -7,7 +7,7 @@ import json
 
 import pytest
 import torch
-from tiny import TinyData, run_plan, stage_plan
+from tiny import TinyAccuracy, TinyData, run_plan, stage_plan
 
 from mmspec.engine.loop import Interrupted
 from mmspec.engine.recorder import Silent
@@ -15,6 +15,7 @@ from mmspec.engine.run import execute_run
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import GraphError, RunError
 from mmspec.spec.model import InitFrom, Stop
+from mmspec_torch.metrics import ConfusionMatrix
 
 
 class Rows(Silent):
@@ -238,3 +239,45 @@ def test_init_from_names_that_match_nothing(tmp_path):
     second = stage_plan(name="second", init_from=InitFrom(stage="first", include=("nothing.*",)))
     with pytest.raises(GraphError, match="no name matches"):
         execute_run(run_plan(stage_plan(name="first"), second), Rows(), tmp_path)
+
+
+class Arrays(Rows):
+    """Keeps arrays as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    def arrays(self, *, stage, arrays):
+        self.kept |= {(stage, name): array.values.tolist() for name, array in arrays.items()}
+
+
+@pytest.mark.parametrize("selects", [True, False])
+def test_arrays_are_of_the_selected_weights_on_every_split_and_change_no_number(tmp_path, selects):
+    select = "val/accuracy" if selects else None
+    results, recorders = [], []
+    for number, more in enumerate(({}, {"confusion_matrix": ConfusionMatrix()})):
+        stage = stage_plan(metrics={"accuracy": TinyAccuracy(), **more}, select=select)
+        recorders.append(Arrays())
+        results.append(execute_run(run_plan(stage), recorders[-1], tmp_path / str(number)).to_json())
+    assert json.dumps(results[0]) == json.dumps(results[1])
+    assert recorders[0].rows == recorders[1].rows
+    assert not recorders[0].kept
+    assert sorted(recorders[1].kept) == [
+        ("train", f"{split}/confusion") for split in ("test", "train", "val")
+    ]
+    for (_, name), counts in recorders[1].kept.items():
+        share = sum(counts[i][i] for i in range(3)) / sum(map(sum, counts))
+        assert share == pytest.approx(results[1]["values"][name.replace("confusion", "accuracy")])
+
+
+def test_a_run_cut_off_while_measuring_leaves_the_same_arrays(tmp_path):
+    plan = run_plan(stage_plan(metrics={"confusion_matrix": ConfusionMatrix()}, select=None))
+    whole, cut = Arrays(), Arrays()
+    execute_run(plan, whole, tmp_path / "whole")
+    cut.arrays = lambda **said: (_ for _ in ()).throw(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        execute_run(plan, cut, tmp_path / "cut")
+    again = Arrays()
+    execute_run(plan, again, tmp_path / "cut")
+    assert again.kept == whole.kept != {}

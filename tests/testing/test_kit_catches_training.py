@@ -13,6 +13,7 @@ from mmspec import testing
 from mmspec.plugins.api import (
     Balancing,
     Decision,
+    LabelledArray,
     Metric,
     Objective,
     Optimizer,
@@ -222,6 +223,52 @@ class Waiting(Unregistered):
         self.seen += (output.prediction.argmax(1) == batch.target).sum().item()
 
 
+class Leaving(StreamingMetric):
+    """Leaves what it has seen as an array."""
+
+    final = True
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(3))
+
+    def update(self, output, batch):
+        self.seen.index_add_(0, batch.target, torch.ones(len(batch)))
+
+    def compute(self):
+        return {}
+
+    def arrays(self):
+        return {"seen": LabelledArray(self.seen.numpy().copy(), ("class",), (("a", "b", "c"),))}
+
+    def reset(self):
+        self.seen.zero_()
+
+
+class Unasked(Leaving):
+    final = False
+
+
+class Mislabelled(Leaving):
+    def arrays(self):
+        return {"seen": LabelledArray(self.seen.numpy().copy(), ("class",), (("a", "b"),))}
+
+
+class OnTheDevice(Leaving):
+    def arrays(self):
+        return {"seen": LabelledArray(self.seen, ("class",), (("a", "b", "c"),))}
+
+
+class KeepingTheLast(Leaving):
+    def update(self, output, batch):
+        self.seen.zero_()
+        super().update(output, batch)
+
+
+def test_a_metric_may_leave_arrays_alone():
+    testing.check_metric(plugin(Metric, build=lambda self, network: Leaving()))
+
+
 class Spoiling(SplitMetric):
     def measure(self, evaluation, split):
         for parameter in evaluation.network.parameters():
@@ -256,6 +303,10 @@ class ScalingGradients(LastLoss):
     ("metric", "what"),
     [
         (lambda network: MeanOfBatches(), "cut into other batches, a split gives"),
+        (lambda network: Unasked(), "arrays() gives arrays that nobody asks for"),
+        (lambda network: Mislabelled(), "has the shape (3,), but axes"),
+        (lambda network: OnTheDevice(), "arrays(): 'seen' holds Tensor"),
+        (lambda network: KeepingTheLast(), "a split leaves other arrays"),
         (lambda network: Tensors(), "'mean' is Tensor, not a float"),
         (lambda network: Unregistered(), "counters must be buffers"),
         (lambda network: Waiting(), "update() waits for the device"),

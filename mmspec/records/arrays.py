@@ -1,0 +1,62 @@
+"""Arrays that metrics leave: arrays/<stage>/<split>/<name>.npz, each written whole.
+
+In a file, `values` is the array, `axes` are the names of its axes, and `entries_0`, `entries_1`, … what
+stands along them. The same array gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from mmspec.errors import Location, Problem, RecordError
+from mmspec.plugins.recorded import LabelledArray
+from mmspec.system import write_whole
+
+
+def write_arrays(run: Path, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
+    """Write the arrays of a stage, by `split/name`, into the directory of a run."""
+    import numpy as np
+
+    for name, array in arrays.items():
+        entries = {f"entries_{i}": np.array(e, dtype=str) for i, e in enumerate(array.entries)}
+        file = io.BytesIO()
+        np.savez(
+            file, allow_pickle=False, values=array.values, axes=np.array(array.axes, dtype=str), **entries
+        )
+        path = _path(run, stage, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, file.getvalue())
+
+
+def read_array(run: Path, stage: str, name: str) -> LabelledArray | None:
+    """The array of a stage by `split/name`; None if there is none.
+
+    Raises:
+        RecordError: it cannot be read, or is damaged.
+    """
+    import numpy as np
+
+    path = _path(run, stage, name)
+    try:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+            values, axes = file["values"], tuple(map(str, file["axes"]))
+            entries = tuple(tuple(map(str, file[f"entries_{i}"])) for i in range(len(axes)))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        said = f"cannot be read: {error.strerror or error}"
+        raise RecordError(Problem(said, Location(str(path)))) from None
+    except Exception as error:  # noqa: BLE001 - numpy and zipfile raise many things at damaged files
+        raise RecordError(Problem(f"is damaged: {error}", Location(str(path)))) from None
+    if values.shape != tuple(map(len, entries)):
+        raise RecordError(Problem("is damaged: more or fewer entries than values", Location(str(path))))
+    return LabelledArray(values, axes, entries)
+
+
+def _path(run: Path, stage: str, name: str) -> Path:
+    """Where an array stands; a name may hold what no file's name may."""
+    split, _, rest = name.partition("/")
+    return run / "arrays" / quote(stage, safe="") / quote(split, safe="") / f"{quote(rest, safe='')}.npz"
