@@ -49,11 +49,27 @@ class Identity:
 
 def identify(plan: RunPlan, data: Mapping[str, str], *, smoke: bool = False) -> Identity:
     """The identity of a run on data with these fingerprints, {stage: fingerprint}."""
-    spec_hash = _hash([plan.seed, [_relevant(stage.resolved) for stage in plan.stages]])
+    spec_hash = hash_of_spec(plan, plan.seed)
     code = _code(plan)
     whole = _hash([spec_hash, {k: [v["version"], v["source_hash"]] for k, v in code.items()}, data, smoke])
     name = SMOKE + label_slug(plan).removeprefix(SMOKE) if smoke else label_slug(plan)
     return Identity(f"{name}-s{plan.seed}-{whole[:8]}", spec_hash, code, dict(data), smoke)
+
+
+def hash_of_spec(plan: RunPlan, seed: int) -> str:
+    """A hash of all in the plan's spec that can change a number, with this seed."""
+    return _hash([seed, [_relevant(stage.resolved) for stage in plan.stages]])
+
+
+def engine_code() -> dict[str, str | None]:
+    """Version and, where installed in editable form, source hash of what in mmspec makes numbers."""
+    parts = [source_hash("mmspec", name) for name in ENGINE]
+    return {
+        "distribution": "mmspec",
+        "version": version("mmspec"),
+        "target": "mmspec",
+        "source_hash": _hash(parts) if any(parts) else None,
+    }
 
 
 def label_slug(plan: RunPlan) -> str:
@@ -69,15 +85,7 @@ def _relevant(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 def _code(plan: RunPlan) -> dict[str, dict[str, str | None]]:
     """Version and, where installed in editable form, source hash of the engine and of each plugin."""
-    parts = [source_hash("mmspec", name) for name in ENGINE]
-    code: dict[str, dict[str, str | None]] = {
-        "mmspec": {
-            "distribution": "mmspec",
-            "version": version("mmspec"),
-            "target": "mmspec",
-            "source_hash": _hash(parts) if any(parts) else None,
-        }
-    }
+    code = {"mmspec": engine_code()}
     for origin in plan.origins:
         if origin.kind not in ("tracker", "launcher"):
             code[f"{origin.kind}/{origin.name}"] = {

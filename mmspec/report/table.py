@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -23,7 +23,8 @@ class Cell:
     """One number of one row: `taken` are the runs that gave it, each with its value.
 
     `rank` is 1 for the best (compared as rounded). `p` is Holm's, against the baseline. `without` are runs
-    of the row that do not hold the value. `seeds_expected` is what most other cells have.
+    of the row that do not hold the value. `seeds_expected` is what most other cells have. `stale` counts the
+    runs that would come out anew today (`stale.py`).
     """
 
     column: Column
@@ -33,6 +34,7 @@ class Cell:
     rank: int | None = None
     p: float | None = None
     seeds_expected: int = 0
+    stale: int = 0
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -51,12 +53,14 @@ class Cell:
 
     @property
     def remark(self) -> str:
-        """What a reader must know about this cell: `n=2`, `1 NaN`; mostly empty."""
+        """What a reader must know about this cell: `n=2`, `1 NaN`, `stale`; mostly empty."""
         remarks = []
         if 0 < self.summary.n != self.seeds_expected:
             remarks.append(f"n={self.summary.n}")
         if self.summary.dropped:
             remarks.append(f"{self.summary.dropped} NaN")
+        if self.stale:
+            remarks.append("stale" if self.stale == len(self.taken) else f"{self.stale} stale")
         return ", ".join(remarks)
 
     @property
@@ -181,9 +185,12 @@ class Table:
 
 
 def build_table(
-    wanted: definition.Table, rows: tuple[RowRuns, ...], published: Mapping[str, Published]
+    wanted: definition.Table,
+    rows: tuple[RowRuns, ...],
+    published: Mapping[str, Published],
+    stale: Collection[str] = (),
 ) -> Table:
-    """The table that `wanted` asks for, from runs sorted into rows.
+    """The table that `wanted` asks for, from runs sorted into rows; `stale` are addresses of runs.
 
     Raises:
         ReportError: a cell would average over runs of different settings, or be chosen on test.
@@ -194,10 +201,17 @@ def build_table(
     table = Table(wanted, rows, cells, choices, published)
     expected = table.seeds_expected
     filled = {
-        label: tuple(attrs.evolve(cell, seeds_expected=expected) for cell in row)
+        label: tuple(
+            attrs.evolve(cell, seeds_expected=expected, stale=count_stale(cell.taken, stale)) for cell in row
+        )
         for label, row in cells.items()
     }
     return attrs.evolve(table, cells=filled)
+
+
+def count_stale(taken: Iterable[tuple[RecordedRun, float]], stale: Collection[str]) -> int:
+    """How many of the runs behind a cell have their address in `stale`."""
+    return sum(run.address in stale for run, _ in taken) if stale else 0
 
 
 def _choices(columns: Sequence[Column], rows: Sequence[RowRuns]) -> tuple[Choice, ...]:
