@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
@@ -32,6 +33,9 @@ SECTIONS = {
         "completion": "Print the completion script of a shell.",
     },
 }
+#: How Python writes a warning, with its place in the code.
+_python_warning = warnings.formatwarning
+
 HIDDEN = {"execute": "Work on one run directory until it is finished."}
 
 EXAMPLE = """\
@@ -89,6 +93,7 @@ class LazyGroup(click.Group):
         return sys.exit(self._exit_code(args, **options))
 
     def _exit_code(self, args: Sequence[str] | None, **options: Any) -> int:
+        warnings.formatwarning = _plain_warning
         try:
             returned = super().main(args, standalone_mode=False, **options)
             sys.stdout.flush()
@@ -107,6 +112,15 @@ class LazyGroup(click.Group):
 
             return show_error(error)
         return returned if isinstance(returned, int) else 0
+
+
+def _plain_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """A warning to the user in one line, without the place in the code; others as Python writes them."""
+    if category is UserWarning:
+        return f"warning: {message}\n"
+    return _python_warning(message, category, filename, lineno, line)
 
 
 def colour() -> bool | None:

@@ -145,6 +145,21 @@ def test_an_own_error_is_short_and_keeps_its_traceback(
     assert "Traceback" in kept.read_text()
 
 
+def test_a_warning_is_one_line_without_a_place_in_the_code(tmp_path: Path) -> None:
+    script = (
+        "import warnings, click\n"
+        "from mmspec.cli import main\n"
+        "def work(*_, **__): warnings.warn('frames are repeated'); warnings.warn('old', FutureWarning)\n"
+        "click.Group.main = work\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.startswith("warning: frames are repeated\n")
+    assert "FutureWarning: old" in done.stderr  # not meant for users: Python's own form
+
+
 def test_mmspec_debug_prints_the_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
