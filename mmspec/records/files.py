@@ -26,15 +26,31 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         RecordError: it is not there, cannot be read, or is not a JSON object.
     """
-    where = Location(str(path))
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecordError(Problem("is missing", where)) from None
-    except OSError as error:
-        raise RecordError(Problem(f"cannot be read: {error.strerror}", where)) from None
-    except (ValueError, RecursionError) as error:
-        raise RecordError(Problem(f"is damaged: {error}", where)) from None
-    if not isinstance(value, dict):
-        raise RecordError(Problem("is damaged: not a JSON object", where))
+    value = read_json_if_there(path)
+    if value is None:
+        raise _unreadable(path, "is missing")
     return value
+
+
+def read_json_if_there(path: Path) -> dict[str, Any] | None:
+    """The JSON object in `path`; None if there is no such file.
+
+    Raises:
+        RecordError: it cannot be read, or is not a JSON object.
+    """
+    try:
+        with path.open("rb", buffering=0) as file:
+            value = json.loads(file.read().decode())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise _unreadable(path, f"is damaged: {error}") from None
+    if not isinstance(value, dict):
+        raise _unreadable(path, "is damaged: not a JSON object")
+    return value
+
+
+def _unreadable(path: Path, what: str) -> RecordError:
+    return RecordError(Problem(what, Location(str(path))))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import attrs
@@ -13,7 +15,7 @@ from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRun, Status
 from mmspec.records import shape
 from mmspec.records.arrays import read_array
-from mmspec.records.files import read_json
+from mmspec.records.files import read_json, read_json_if_there
 from mmspec.records.lock import owner_of
 from mmspec.records.metrics import Row, read_rows
 
@@ -73,9 +75,10 @@ def find_runs(root: Path) -> Found:
     """All runs under `root` (a run, an experiment's folder, or the folder of experiments), by path."""
     runs: list[RunRecord] = []
     problems: list[Problem] = []
+    known: dict[str, Any] = {}
     for path in _run_folders(root):
         try:
-            runs.append(load_run(path))
+            runs.append(_load(path, known))
         except RecordError as error:
             problems += error.problems
     return Found(tuple(runs), tuple(problems))
@@ -90,10 +93,54 @@ def load_run(path: Path) -> RunRecord:
     path = Path(path)
     if not (path / "spec.json").exists():
         raise RecordError(Problem("is not a run directory: it holds no spec.json", Location(str(path))))
-    spec = _read(path / "spec.json", shape.SPEC)
-    identity = _read(path / "identity.json", shape.IDENTITY)
-    result = _read(path / "result.json", shape.RESULT) if (path / "result.json").exists() else None
-    return RunRecord(status_of(path), spec, identity, result, path)
+    return _load(path, {})
+
+
+def _load(path: Path, known: dict[str, Any]) -> RunRecord:
+    """The run in this directory. What it shares with runs that were read before, it takes from `known`."""
+    spec = _shared_parts(_read(path / "spec.json", shape.SPEC), known)
+    identity = _shared_parts(_read(path / "identity.json", shape.IDENTITY), known)
+    result = read_json_if_there(path / "result.json")
+    if result is None:
+        return RunRecord(_status_of_unfinished(path), spec, identity, None, path)
+    shape.require(path / "result.json", result, shape.RESULT)
+    return RunRecord("finished", spec, identity, _lean(result), path)
+
+
+def _shared_parts(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
+    """`content` with tables and lists that equal one in `known` taken from there.
+
+    Runs of one experiment differ in few keys, so a thousand of them hold little more than one.
+    """
+    return {
+        key: _shared(value, known) if isinstance(value, dict | list) else value
+        for key, value in content.items()
+    }
+
+
+def _shared(value: Any, known: dict[str, Any]) -> Any:
+    text = repr(value)  # tells true from 1, and 1 from 1.0
+    if text not in known:
+        if isinstance(value, dict):
+            value = _shared_parts(value, known)
+        elif isinstance(value, list):
+            value = [_shared(item, known) for item in value]
+        known[text] = value
+    return known[text]
+
+
+def _lean(result: dict[str, Any]) -> dict[str, Any]:
+    """The result with each metric's name once in memory, and once the values that it repeats."""
+    values = {intern(name): value for name, value in result["values"].items()}
+    return {intern(name): _named(part, values) for name, part in result.items()}
+
+
+def _named(part: Any, values: dict[str, Any]) -> Any:
+    if not isinstance(part, dict):
+        return part
+    if part == values and list(part) == list(values):
+        return values
+    return {intern(name): _named(inner, values) for name, inner in part.items()}
 
 
 def read_progress(path: Path) -> Mapping[str, Any]:
@@ -112,8 +159,10 @@ def _read(path: Path, expected: shape.Shape) -> dict[str, Any]:
 
 def status_of(path: Path) -> Status:
     """The state a run is in."""
-    if (path / "result.json").exists():
-        return "finished"
+    return "finished" if (path / "result.json").exists() else _status_of_unfinished(path)
+
+
+def _status_of_unfinished(path: Path) -> Status:
     if owner_of(path / "lock"):
         return "running"
     return "failed" if (path / "failure.json").exists() else "unfinished"
@@ -121,21 +170,22 @@ def status_of(path: Path) -> Status:
 
 def _run_folders(root: Path) -> Iterator[Path]:
     """Run directories at most two levels below `root`, in order; half-made ones begin with a dot."""
-    level = [Path(root)]
+    level = [str(root)]
     for _ in range(3):
-        below: list[Path] = []
+        below: list[str] = []
         for folder in level:
-            if (folder / "spec.json").exists():
-                yield folder
+            if os.path.exists(os.path.join(folder, "spec.json")):  # noqa: PTH110, PTH118 - of thousands
+                yield Path(folder)
             else:
                 below += _folders_in(folder)
         level = below
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def _folders_in(folder: str) -> list[str]:
+    """The folders in one, by name."""
     try:
-        return sorted(
-            entry for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")
-        )
+        with os.scandir(folder) as entries:
+            found = [(e.name, e.path) for e in entries if not e.name.startswith(".") and e.is_dir()]
     except OSError:
         return []
+    return [path for _, path in sorted(found)]

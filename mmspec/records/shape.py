@@ -53,12 +53,12 @@ def require(path: Path, value: Any, shape: Shape) -> None:
 
 
 def misfit(value: Any, shape: Shape) -> str | None:
-    """The first place that does not fit, as `.name[0].name`; None if all does. Every file read passes here."""
+    """The first place that does not fit, as `.name[0].name`; None if all fits. Every file passes here."""
     if isinstance(shape, list):
         return _in_list(value, shape[0])
     if not isinstance(shape, dict):
         return None if isinstance(value, shape) else ""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, dict):
         return ""
     return _in_any_name(value, shape[str]) if str in shape else _in_table(value, shape)
 
@@ -73,10 +73,11 @@ def _in_list(value: Any, inner: Shape) -> str | None:
 
 
 def _in_any_name(value: Mapping[str, Any], inner: Shape) -> str | None:
-    plain = not isinstance(inner, dict | list)
+    if not isinstance(inner, dict | list) and all(
+        issubclass(cls, inner) for cls in set(map(type, value.values()))
+    ):
+        return None
     for name, item in value.items():
-        if plain and isinstance(item, inner):
-            continue
         if (place := misfit(item, inner)) is not None:
             return f".{name}{place}"
     return None

@@ -10,7 +10,7 @@ import attrs
 from mmspec.errors import ReportError
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Row, Rows, RowsBy, shown
-from mmspec.report.selection import Selection, matches, said, same
+from mmspec.report.selection import Finder, Selection, said, same
 from mmspec.spec.words import dotted, show, suggestion
 
 Groups = Mapping[str, tuple[RecordedRun, ...]]
@@ -71,7 +71,8 @@ def rows_of(rows: Rows, selection: Selection) -> tuple[RowRuns, ...]:
         found = _by_value(rows, selection)
     else:
         check_names((name for row in rows for where in _wheres(row) for name in where), selection)
-        found = [_said(row, selection) for row in rows]
+        finder = Finder(selection.runs)
+        found = [_said(row, finder) for row in rows]
     labels = [row.label for row in found]
     for label in labels:
         if labels.count(label) > 1:
@@ -83,11 +84,8 @@ def _wheres(row: Row) -> tuple[Mapping[str, Any], ...]:
     return row.best_of or (row.where,)
 
 
-def _said(row: Row, selection: Selection) -> RowRuns:
-    candidates = [
-        Candidate(where, tuple(run for run in selection.runs if matches(run, where)))
-        for where in _wheres(row)
-    ]
+def _said(row: Row, finder: Finder) -> RowRuns:
+    candidates = [Candidate(where, finder.matching(where)) for where in _wheres(row)]
     return RowRuns(row.label, tuple(candidates), row.by, row.published)
 
 
@@ -146,6 +144,8 @@ def check_names(names: Iterable[str], selection: Selection) -> None:
 
 def check_one_setting(label: str, runs: Collection[RecordedRun]) -> None:
     """Refuse a cell or a curve that would average over runs of different settings."""
+    if len({(run.experiment, str(run.labels)) for run in runs}) < 2:
+        return  # in most cells; their order in the labels is looked at only where they differ
     settings = {(run.experiment, str(sorted(run.labels.items(), key=str))): run for run in runs}
     if len(settings) < 2:
         return

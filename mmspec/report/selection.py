@@ -14,7 +14,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -92,8 +92,9 @@ def select(runs: Iterable[RecordedRun]) -> Selection:
             seen.add((run.experiment, run.id))
             settings[_as_key([run.experiment, dict(run.labels)])].append(run)
     chosen: list[RecordedRun] = []
+    recipes = _Recipes()
     for alike in settings.values():
-        kept, old = _newest(alike)
+        kept, old = _newest(alike, recipes)
         chosen += kept
         left_out += old
     return Selection(tuple(chosen), tuple(left_out))
@@ -107,7 +108,20 @@ def _refused(run: RecordedRun) -> Reason | None:
     return run.status
 
 
-def _newest(alike: Sequence[RecordedRun]) -> tuple[list[RecordedRun], list[LeftOut]]:
+class _Recipes:
+    """The recipes of runs; of stages that several runs share in memory, worked out once."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Any, str]] = {}
+
+    def __call__(self, run: RecordedRun) -> str:
+        stages = run.spec["stages"]
+        if id(stages) not in self._known:
+            self._known[id(stages)] = (stages, recipe(run))  # kept, so that no other gets its id
+        return self._known[id(stages)][1]
+
+
+def _newest(alike: Sequence[RecordedRun], recipe: _Recipes) -> tuple[list[RecordedRun], list[LeftOut]]:
     """Of runs with the same name and labels: those of the newest spec, one for each seed."""
     if len({run.seed for run in alike}) == len(alike) and len({recipe(run) for run in alike}) == 1:
         return list(alike), []
@@ -174,6 +188,30 @@ def said(run: RecordedRun, name: str) -> Any:
 def matches(run: RecordedRun, where: Mapping[str, Any]) -> bool:
     """Whether the run has all these labels or keys with these values."""
     return all(same(said(run, name), value) for name, value in where.items())
+
+
+@attrs.frozen
+class Finder:
+    """Finds runs by what they say, where that is asked of the same runs for row after row."""
+
+    runs: tuple[RecordedRun, ...]
+    _having: dict[str, dict[Any, list[RecordedRun]]] = attrs.field(factory=dict, init=False)
+
+    def matching(self, where: Mapping[str, Any]) -> tuple[RecordedRun, ...]:
+        """The runs of which `where` is true, in order."""
+        few = min((self._with(name).get(value, []) for name, value in where.items()), key=len, default=None)
+        return self.runs if few is None else tuple(run for run in few if matches(run, where))
+
+    def _with(self, name: str) -> dict[Any, list[RecordedRun]]:
+        """The runs by what they say to this; a list or a table equals no value of a `where`."""
+        if name not in self._having:
+            found: dict[Any, list[RecordedRun]] = defaultdict(list)
+            for run in self.runs:
+                value = said(run, name)
+                if isinstance(value, Hashable):
+                    found[value].append(run)
+            self._having[name] = found
+        return self._having[name]
 
 
 def same(first: Any, second: Any) -> bool:
