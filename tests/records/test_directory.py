@@ -183,3 +183,30 @@ def test_what_is_no_run_directory_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RecordError, match="not a run directory"):
         RunDirectory.open(tmp_path)
     assert find_runs(tmp_path / "nowhere").runs == ()
+
+
+def test_runs_share_in_memory_what_is_equal_in_their_specs(directory: RunDirectory) -> None:
+    stage = {"name": "first", "train": {"epochs": 1, "momentum": True}}
+    odd = {"name": "first", "train": {"epochs": 1.0, "momentum": 1}}
+    for seed, said in enumerate((stage, stage, odd)):
+        spec = {**directory.spec, "seed": seed, "stages": [said]}
+        identity = {"id": f"s{seed}", "spec_hash": str(seed), "code": {"mmspec": {"version": "1"}}}
+        path = directory.path.with_name(f"s{seed}")
+        RunDirectory.create(path, spec=spec, identity=identity, sources={}, provenance={})
+    *_, first, second, third = find_runs(directory.path.parent).runs
+    assert first.spec["stages"] is second.spec["stages"]
+    assert first.identity["code"] is second.identity["code"]
+    assert [run.seed for run in (first, second, third)] == [0, 1, 2]
+    assert str(third.spec["stages"]) == str([odd])
+
+
+def test_what_is_wrong_in_a_file_is_told_by_its_place(directory: RunDirectory) -> None:
+    for spec, place in (
+        ({**directory.spec, "labels": None}, "labels"),
+        ({**directory.spec, "stages": []}, "stages"),
+        ({**directory.spec, "stages": [{"name": "a"}, {"name": 1}]}, r"stages\[1\].name"),
+        ({**directory.spec, "stages": [{"name": "a", "select": {}}]}, r"stages\[0\].select.metric"),
+    ):
+        (directory.path / "spec.json").write_text(json.dumps(spec))
+        with pytest.raises(RecordError, match=f"is damaged: {place} is missing or wrong"):
+            load_run(directory.path)

@@ -7,7 +7,7 @@ import pytest
 from fake_runs import write_demo, write_run
 
 from mmspec.records import find_runs
-from mmspec.report.selection import matches, read_runs, said, select
+from mmspec.report.selection import Finder, matches, read_runs, said, select
 
 A = {"variant": "a"}
 
@@ -101,3 +101,15 @@ def test_values_are_compared_with_their_type(runs, value, wanted):
     (run,) = read_runs(runs, ["*"]).runs
     assert matches(run, {"flag": value})
     assert not matches(run, {"flag": wanted})
+
+
+@pytest.mark.parametrize(
+    "where",
+    [{}, {"flag": 1}, {"flag": True}, {"flag": 1.0}, {"flag": "1"}, {"flag": 1, "seed": 1}, {"channels": 1}],
+)
+def test_runs_are_found_as_they_match(runs, where):
+    for seed, flag in enumerate((1, True, 1.0, "1", 1, 0)):
+        write_run(runs, {"flag": flag}, seed, {}, channels=[1, 2])
+    enter = read_runs(runs, ["*"]).runs
+    assert len(enter) == 6
+    assert Finder(enter).matching(where) == tuple(run for run in enter if matches(run, where))
