@@ -10,7 +10,7 @@ from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.selection import LeftOut, Selection
 from mmspec.report.text import Code, Sentence, listed
 
-_WHY = {
+WHY = {
     "failed": "failed",
     "unfinished": "unfinished",
     "running": "still running",
@@ -39,7 +39,7 @@ def _left_out(left_out: Sequence[LeftOut]) -> Iterable[Sentence]:
     reasons: dict[str, list[RecordedRun]] = defaultdict(list)
     for left in left_out:
         reasons[left.reason].append(left.run)
-    for reason, why in _WHY.items():
+    for reason, why in WHY.items():
         if runs := reasons.get(reason):
             yield (f"Left out, {why}: ", *listed(Code(run.id) for run in runs), ".")
 
