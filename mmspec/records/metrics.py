@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 import attrs
 
 from mmspec.errors import Location, Problem, RecordError
-from mmspec.plugins.recorded import RecordedRow
+from mmspec.plugins.recorded import Kind, RecordedRow
 from mmspec.system import sync
 
 
@@ -87,21 +89,80 @@ def _drop_torn_end(path: Path) -> None:
         file.truncate(start + file.read().rfind(b"\n") + 1)
 
 
-def read_rows(path: Path) -> Iterator[Row]:
-    """The rows, one at a time; a torn last line is passed over.
+def read_rows(
+    path: Path, kind: Kind | None = None, names: Collection[str] | None = None, stage: str | None = None
+) -> Iterator[Row]:
+    """The rows of this kind and stage, one at a time, with these values; a torn last line is passed over.
 
     Raises:
         RecordError: a line in the middle is damaged.
     """
     if not path.exists():
         return
+    part = _Part(kind, stage, None if names is None else {name: f"{_quoted(name)}: " for name in names})
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
-                row = Row.from_line(line)
+                row = part.of_line(line)
             except ValueError as error:
                 if not line.endswith("\n"):
                     return
                 where = Location(str(path), number, 1)
                 raise RecordError(Problem(f"this row is damaged: {error}", where)) from None
-            yield row
+            if row is not None:
+                yield row
+
+
+#: A line as `to_line` writes it, with nothing escaped: kind, stage, step, epoch, and the text of the values.
+_LINE = re.compile(
+    r'\{"kind": "(step|epoch)", "stage": "([^"\\]*)", "step": ([0-9]+), "epoch": ([0-9]+), '
+    r'"values": \{([^{}\\]*)\}\}\n'
+)
+
+
+@attrs.frozen
+class _Part:
+    """What is asked for of the rows: `names` has for each metric how a line begins its value."""
+
+    kind: Kind | None
+    stage: str | None
+    names: Mapping[str, str] | None
+
+    def of_line(self, line: str) -> Row | None:
+        """The row of a line, with what is asked for; None without any of it. ValueError if it is no row.
+
+        Of a line that is written as ours are, only what is asked for is read. Any other is parsed as a
+        whole, which tells what is wrong with it.
+        """
+        written = _LINE.fullmatch(line)
+        if written is None:
+            return self._of_row(Row.from_line(line))
+        kind, stage, step, epoch, values = written.groups()
+        if self.kind not in (None, kind) or self.stage not in (None, stage):
+            return None
+        if self.names is None:
+            return Row.from_line(line)
+        try:
+            kept = {name: _number(values, begin) for name, begin in self.names.items() if begin in values}
+        except ValueError:
+            return self._of_row(Row.from_line(line))
+        return Row(cast(Kind, kind), stage, int(step), int(epoch), kept) if kept else None
+
+    def _of_row(self, row: Row) -> Row | None:
+        if self.kind not in (None, row.kind) or self.stage not in (None, row.stage):
+            return None
+        if self.names is None:
+            return row
+        kept = {name: value for name, value in row.values.items() if name in self.names}
+        return attrs.evolve(row, values=kept) if kept else None
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _number(values: str, begin: str) -> float:
+    """The number behind `begin`."""
+    start = values.index(begin) + len(begin)
+    end = values.find(",", start)
+    return float(values[start:] if end < 0 else values[start:end])

@@ -50,13 +50,7 @@ class RunRecord(RecordedRun):
         self, kind: Kind | None = None, names: Collection[str] | None = None, stage: str | None = None
     ) -> Iterator[Row]:
         """The rows of metrics, one at a time, of this kind and stage, with the values of these names."""
-        for row in read_rows(self.path / "metrics.jsonl"):
-            if kind not in (None, row.kind) or stage not in (None, row.stage):
-                continue
-            if names is None:
-                yield row
-            elif kept := {name: value for name, value in row.values.items() if name in names}:
-                yield attrs.evolve(row, values=kept)
+        return read_rows(self.path / "metrics.jsonl", kind, names, stage)
 
     def array(self, name: str) -> LabelledArray | None:
         """An array of the last stage, by `split/name`; None unless the run is finished and has it."""
