@@ -14,6 +14,7 @@ from mmspec.report.definition import Definition
 from mmspec.report.grid import Grid
 from mmspec.report.groups import Groups
 from mmspec.report.selection import Selection
+from mmspec.report.stale import Comparison
 from mmspec.report.table import Table
 from mmspec.report.table_grid import as_grid
 from mmspec.report.text import Sentence
@@ -75,7 +76,10 @@ Block = Gridded | Picture | Words
 
 @attrs.frozen
 class Document:
-    """A report whose numbers are there; `folder` is where its files go, so that links can be relative."""
+    """A report whose numbers are there; `folder` is where its files go, so that links can be relative.
+
+    `comparison` says which of its runs are stale, and what their specs ask for now.
+    """
 
     definition: Definition
     selection: Selection
@@ -83,6 +87,7 @@ class Document:
     notes: Sequence[Sentence]
     used: Sequence[tuple[str, RecordedRun]]
     folder: Path
+    comparison: Comparison = attrs.field(factory=Comparison)
 
     @property
     def tables(self) -> list[NotedTable]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
 from functools import cached_property
 
@@ -23,7 +23,7 @@ from mmspec.report.leaderboard_checks import matched
 from mmspec.report.leaderboard_file import Listing
 from mmspec.report.selection import Selection, matches, said
 from mmspec.report.statistics import summarise
-from mmspec.report.table import Cell
+from mmspec.report.table import Cell, count_stale
 from mmspec.report.text import Sentence
 
 
@@ -95,9 +95,11 @@ class Elsewhere:
 
 
 def build_boards(
-    wanted: Leaderboard, listings: Sequence[Listing], selection: Selection
+    wanted: Leaderboard, listings: Sequence[Listing], selection: Selection, stale: Collection[str] = ()
 ) -> list[Board | Elsewhere]:
     """The boards that `wanted` asks for, by name, and where it asks for them the entries on none of them.
+
+    `stale` are addresses of runs.
 
     Raises:
         ReportError: it names a label or a key that no run has.
@@ -109,7 +111,9 @@ def build_boards(
     for run in runs:
         if (value := said(run, wanted.across)) is not None:
             by_board.setdefault(shown(value), []).append(run)
-    boards = [_board(wanted, name, by_board[name], listings) for name in sorted(by_board)]
+    boards = [
+        _board(wanted, name, _ours(wanted, by_board[name], stale), listings) for name in sorted(by_board)
+    ]
     boards = boards or [Board(wanted, "", ())]
     rest = left_over(wanted, listings)
     noted: list[Board | Elsewhere] = [
@@ -154,13 +158,13 @@ def _board(wanted: Leaderboard, name: str, runs: Sequence[RecordedRun], listings
 # ---------------------------------------------------------------- entries
 
 
-def _ours(wanted: Leaderboard, runs: Iterable[RecordedRun]) -> list[Entry]:
+def _ours(wanted: Leaderboard, runs: Iterable[RecordedRun], stale: Collection[str]) -> list[Entry]:
     """An entry for each setting: runs of one experiment and the same labels."""
     settings: dict[tuple[str, str], list[RecordedRun]] = defaultdict(list)
     for run in runs:
         settings[run.experiment, str(sorted(run.labels.items(), key=str))].append(run)
     labels = _labels(wanted, [alike[0] for alike in settings.values()])
-    cells = [_cell(wanted, sorted(alike, key=lambda run: run.seed)) for alike in settings.values()]
+    cells = [_cell(wanted, sorted(alike, key=lambda run: run.seed), stale) for alike in settings.values()]
     return [Entry(label, _score(wanted, cell), cell) for label, cell in zip(labels, cells, strict=True)]
 
 
@@ -170,12 +174,13 @@ def _score(wanted: Leaderboard, cell: Cell) -> Decimal | None:
     return _rounded(_scaled(Decimal(repr(cell.summary.mean)), wanted, "number"), wanted)
 
 
-def _cell(wanted: Leaderboard, runs: Sequence[RecordedRun]) -> Cell:
+def _cell(wanted: Leaderboard, runs: Sequence[RecordedRun], stale: Collection[str]) -> Cell:
     values = {run.address: run.values.get(wanted.value) for run in runs}
     taken = tuple((run, float(value)) for run in runs if (value := values[run.address]) is not None)
     without = tuple(run for run in runs if values[run.address] is None)
     summary = summarise([value for _, value in taken])
-    return Cell(wanted.column, taken, without, summary, seeds_expected=summary.n)
+    counted = count_stale(taken, stale)
+    return Cell(wanted.column, taken, without, summary, seeds_expected=summary.n, stale=counted)
 
 
 def _labels(wanted: Leaderboard, settings: Sequence[RecordedRun]) -> list[str]:

@@ -11,7 +11,7 @@ import attrs
 from mmspec.errors import RecordError
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
-from mmspec.report.groups import Candidate
+from mmspec.report.groups import Candidate, Groups
 from mmspec.report.selection import Selection, matches
 from mmspec.report.table import Table
 from mmspec.report.text import Code, Sentence, listed, spans
@@ -57,6 +57,18 @@ def missing_runs(table: Table, selection: Selection, made_by: MadeBy) -> Iterabl
     wanted = {run.seed for unit in asked for run in unit.within}
     for units in _by_scope(asked):
         yield from _seeds(table, units, wanted, made_by)
+
+
+def missing_in_figure(groups: Groups, selection: Selection, made_by: MadeBy) -> Iterable[Sentence]:
+    """Rows of a figure without runs, or without seeds that others have, and the command that makes them."""
+    wanted = {run.seed for runs in groups.values() for run in runs}
+    absent = [label for label, runs in groups.items() if not runs]
+    for label, runs in groups.items():
+        if runs and (gone := wanted - {run.seed for run in runs}):
+            absent.append(f"{label} ({'seed' if len(gone) == 1 else 'seeds'} {spans(gone)})")
+    if absent:
+        makes = command_of(made_by, selection.all_runs)
+        yield ("Finished runs are missing of ", *listed(absent), *_makes(makes, several=True), ".")
 
 
 def _asked(table: Table) -> Iterator[_Asked]:
@@ -129,12 +141,16 @@ def _makes(command: str | None, several: bool) -> Sentence:
 
 
 def _command(unit: _Asked, made_by: MadeBy, runs: Iterable[RecordedRun]) -> str | None:
-    """The command that the report gives for this, else the one that the newest of `runs` recorded."""
-    if isinstance(made_by, str):
-        return made_by
+    """The command that makes the runs of this unit."""
+    if isinstance(made_by, Mapping) and unit.experiment and (known := made_by.get(str(unit.experiment))):
+        return known
+    return command_of(made_by, runs)
+
+
+def command_of(made_by: MadeBy, runs: Iterable[RecordedRun]) -> str | None:
+    """The command that the report gives, else the one that the newest of `runs` recorded."""
     if made_by is not None:
-        known = made_by.get(str(unit.experiment)) if unit.experiment else None
-        return known or all_commands(made_by)
+        return all_commands(made_by)
     commands = []
     for run in runs:
         try:

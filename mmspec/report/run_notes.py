@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.report.missing import MadeBy
+from mmspec.report.present_notes import present_notes
 from mmspec.report.selection import LeftOut, Selection
+from mmspec.report.stale import Comparison
 from mmspec.report.text import Code, Sentence, listed
 
 WHY = {
@@ -21,9 +24,12 @@ WHY = {
 }
 
 
-def report_notes(selection: Selection, used: Sequence[RecordedRun]) -> list[Sentence]:
-    """Which runs are left out of the report, and what differs between those that are in it."""
-    notes = list(_left_out(selection.left_out))
+def report_notes(
+    selection: Selection, used: Sequence[RecordedRun], comparison: Comparison, made_by: MadeBy
+) -> list[Sentence]:
+    """Which runs are stale, missing or left out of the report, and what differs between those in it."""
+    notes = list(present_notes(comparison, selection, used, made_by))
+    notes += _left_out(selection.left_out)
     shown = {run.address for run in used}
     unused = [run for run in selection.runs if run.address not in shown]
     if unused:
