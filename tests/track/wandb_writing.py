@@ -1,4 +1,4 @@
-"""The writing side of the test double: what the client sends to begin, log and end a run, and to keep files."""
+"""The test double's writing side: what the client sends to begin, log and end a run, and to keep files."""
 
 from __future__ import annotations
 
@@ -87,7 +87,6 @@ class Artifact:
     metadata: Any = None
     description: Any = None
     state: str = "PENDING"
-    manifest: str | None = None
     created: str = attrs.field(factory=now)
 
 
@@ -167,7 +166,7 @@ def mark_run_files_uploaded(server: WandbServer, variables: dict[str, Any]) -> d
 def create_artifact(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
     """A new version, or the one there is with the same contents."""
     wanted = variables["input"]
-    (name,) = wanted["artifactCollectionNames"]
+    name = wanted.get("artifactCollectionName") or wanted["artifactCollectionNames"][0]
     versions = [a for a in server.artifacts.values() if a.name == name]
     same = [a for a in versions if a.digest == wanted["digest"] and a.state == "COMMITTED"]
     if same:
@@ -187,22 +186,20 @@ def create_artifact(server: WandbServer, variables: dict[str, Any]) -> dict[str,
 
 
 def create_artifact_manifest(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
-    id = variables["artifactID"]
-    if variables.get("includeUpload"):
-        server.artifacts[id].manifest = f"/storage/{id}/manifest.json"
-    return {"createArtifactManifest": {"artifactManifest": _manifest(server, id)}}
+    artifact = variables["artifactID"]
+    return {"createArtifactManifest": {"artifactManifest": manifest(server, artifact)}}
 
 
 def update_artifact_manifest(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
-    id = variables["artifactManifestID"].removeprefix("manifest-")
-    server.artifacts[id].manifest = f"/storage/{id}/manifest.json"
-    return {"updateArtifactManifest": {"artifactManifest": _manifest(server, id)}}
+    artifact = variables["artifactManifestID"].removeprefix("manifest-")
+    return {"updateArtifactManifest": {"artifactManifest": manifest(server, artifact)}}
 
 
-def _manifest(server: WandbServer, id: str) -> dict[str, Any]:
-    address = f"{server.url}/storage/{id}/manifest.json"
-    file = {"id": f"file-{id}", "uploadUrl": address, "uploadHeaders": [], "directUrl": address}
-    return {"id": f"manifest-{id}", "file": file}
+def manifest(server: WandbServer, artifact: str) -> dict[str, Any]:
+    """Where the list of an artifact's files is, or goes."""
+    address = f"{server.url}/storage/{artifact}/manifest.json"
+    file = {"id": f"file-{artifact}", "uploadUrl": address, "uploadHeaders": [], "directUrl": address}
+    return {"id": f"manifest-{artifact}", "file": file}
 
 
 def create_artifact_files(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
