@@ -106,13 +106,9 @@ def build_boards(
     """
     names = [wanted.across, *wanted.where] + [wanted.by] * (wanted.by != "variant")
     check_names(names, selection)
-    runs = [run for run in selection.runs if matches(run, wanted.where)]
-    by_board: dict[str, list[RecordedRun]] = {match.ours: [] for match in wanted.match}
-    for run in runs:
-        if (value := said(run, wanted.across)) is not None:
-            by_board.setdefault(shown(value), []).append(run)
     boards = [
-        _board(wanted, name, _ours(wanted, by_board[name], stale), listings) for name in sorted(by_board)
+        _board(wanted, name, _ours(wanted, runs, stale), listings)
+        for name, runs in _runs_by_board(wanted, selection).items()
     ]
     boards = boards or [Board(wanted, "", ())]
     rest = left_over(wanted, listings)
@@ -135,8 +131,17 @@ def left_over(wanted: Leaderboard, listings: Sequence[Listing]) -> tuple[Listing
     return tuple(sorted(rest, key=lambda entry: datasets.index((entry.file, entry.dataset))))
 
 
-def _board(wanted: Leaderboard, name: str, runs: Sequence[RecordedRun], listings: Sequence[Listing]) -> Board:
-    ours = _ours(wanted, runs)
+def _runs_by_board(wanted: Leaderboard, selection: Selection) -> dict[str, list[RecordedRun]]:
+    """The runs of each board; a board that published entries are matched with may have none."""
+    found: dict[str, list[RecordedRun]] = {match.ours: [] for match in wanted.match}
+    for run in selection.runs:
+        value = said(run, wanted.across) if matches(run, wanted.where) else None
+        if value is not None:
+            found.setdefault(shown(value), []).append(run)
+    return dict(sorted(found.items()))
+
+
+def _board(wanted: Leaderboard, name: str, ours: Sequence[Entry], listings: Sequence[Listing]) -> Board:
     theirs = [
         _published(wanted, attrs.evolve(entry, unit=match.unit or entry.unit))
         for match in wanted.match
