@@ -25,6 +25,7 @@ from mmspec.errors import Problem, RecordError
 from mmspec.graph.identity import IRRELEVANT, SMOKE
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.records import find_runs
+from mmspec.report.copies import Copies
 
 Reason = Literal["failed", "unfinished", "running", "smoke", "stale", "spec changed", "duplicate"]
 
@@ -39,11 +40,16 @@ class LeftOut:
 
 @attrs.frozen(slots=False)
 class Selection:
-    """The runs of a report: `runs` enter, `left_out` do not, `problems` are folders that cannot be read."""
+    """The runs of a report: `runs` enter, `left_out` do not, `problems` are folders that cannot be read.
+
+    `copies` are runs recorded in several places; `remarks` is what their sources have to say.
+    """
 
     runs: tuple[RecordedRun, ...]
     left_out: tuple[LeftOut, ...] = ()
     problems: tuple[Problem, ...] = ()
+    copies: tuple[Copies, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def all_runs(self) -> tuple[RecordedRun, ...]:
