@@ -9,6 +9,7 @@ import attrs
 
 from mmspec.report.definition import LANGUAGE, Beside, Column, Definition, Row, Rows, RowsBy, Table
 from mmspec.report.published import Published
+from mmspec.report.sources import is_name
 from mmspec.spec.findings import Findings
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node
@@ -66,6 +67,8 @@ def check_baseline(name: str, labels: list[str], index: int, root: Node, finding
 
 def _check_commands(definition: Definition, root: Node, findings: Findings) -> None:
     """Commands are for experiments that the report reads."""
+    if not all(map(is_name, definition.runs)):
+        return  # which experiments a folder or a service holds is known once they are read
     for name in definition.made_by if isinstance(definition.made_by, dict) else ():
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in definition.runs):
             node = root.find(("made_by", name))

@@ -17,6 +17,7 @@ from mmspec.report.definition import Definition, FigureBlock
 from mmspec.report.leaderboard_checks import check_leaderboards
 from mmspec.report.leaderboard_file import Listing, Listings, read_listings
 from mmspec.report.published import Published, read_published
+from mmspec.report.sources import check_sources
 from mmspec.spec.findings import Findings
 from mmspec.spec.load import Document, read_document
 from mmspec.spec.structure import MisfitError, fields, structure_fields
@@ -61,6 +62,7 @@ def read_definition(path: Path, registry: Registry) -> Reading:
         listings = read_listings(document.root, findings)
         definition = _definition(document.root, published, listings, findings)
         figures = _figures(document.root, registry, findings)
+        check_sources(document.root, registry, findings)
         findings.raise_any()
     except SpecError as error:
         raise ReportError(error.problems) from None

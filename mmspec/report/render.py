@@ -24,7 +24,7 @@ from mmspec.report.notes import table_notes
 from mmspec.report.reading import Reading, read_definition
 from mmspec.report.run_notes import report_notes
 from mmspec.report.selection import Selection, experiments, read_runs, said
-from mmspec.report.sources import read_sources
+from mmspec.report.sources import is_name, read_sources
 from mmspec.report.style import as_files, drawing, looks
 from mmspec.report.table import build_table
 from mmspec.report.terminal import Terminal
@@ -103,7 +103,12 @@ def make_document(
     registry = registry or default_registry()
     reading = read_definition(path, registry)
     selection = read_sources(
-        reading.definition.runs, runs_root, beside=path.parent, registry=registry, refresh=refresh
+        reading.definition.runs,
+        runs_root,
+        beside=path.parent,
+        registry=registry,
+        refresh=refresh,
+        where=lambda index: reading.source.where("runs", index),
     )
     if all(run.is_smoke for run in selection.all_runs):
         raise _no_runs(reading, runs_root, selection)
@@ -113,7 +118,8 @@ def make_document(
 def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
     """There is nothing to report on: what was looked for, and how to make it."""
     patterns = reading.definition.runs
-    what = f"there are no runs of {', '.join(patterns)} under {root}"
+    under = f" under {root}" if any(map(is_name, patterns)) else ""
+    what = f"there are no runs of {', '.join(patterns)}{under}"
     if selection.all_runs or read_runs(root, [SMOKE + pattern for pattern in patterns]).all_runs:
         what += ", but for smoke runs, whose numbers mean nothing"
     there = listed(folder.name for folder in experiments(root) if not folder.name.startswith(SMOKE))

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.report.copies import copy_notes
 from mmspec.report.missing import MadeBy
 from mmspec.report.present_notes import present_notes
 from mmspec.report.selection import LeftOut, Selection
@@ -30,6 +31,8 @@ def report_notes(
     """Which runs are stale, missing or left out of the report, and what differs between those in it."""
     notes = list(present_notes(comparison, selection, used, made_by))
     notes += _left_out(selection.left_out)
+    notes += copy_notes(selection.copies)
+    notes += [(f"{remark}.",) for remark in selection.remarks]
     shown = {run.address for run in used}
     unused = [run for run in selection.runs if run.address not in shown]
     if unused:
