@@ -239,7 +239,8 @@ class Nowhere(Launcher):
 
 def stage_plan(
     *, name="train", dataset=None, modalities=("a", "b"), fusion=True, balancing=None, dropout=0.0,
-    select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None, **train,
+    select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None, freeze=(),
+    **train,
 ) -> StagePlan:  # fmt: skip
     """A plan of the tiny plugins; `train` are keys of `[train]`."""
     use = model.Use("tiny")
@@ -255,6 +256,7 @@ def stage_plan(
         select=model.Select(metric=select) if select else None,
         init_from=init_from,
         split=split,
+        freeze=tuple(freeze),
     )
     dataset = dataset or TinyData()
     return StagePlan(

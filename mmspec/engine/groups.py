@@ -7,12 +7,9 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-import torch
 from torch import nn
 
 from mmspec.errors import GraphError, Problem
-from mmspec.graph.network import build_network, infer_shapes
-from mmspec.plugins.plan import StagePlan
 from mmspec.spec.model import Group
 
 
@@ -20,19 +17,6 @@ def named_parameters(network: nn.Module, strategy: nn.Module) -> dict[str, nn.Pa
     """All parameters by the names that patterns in a spec see: branches.*, fusion.*, balancing.*."""
     own = {f"balancing.{name}": parameter for name, parameter in strategy.named_parameters()}
     return dict(network.named_parameters()) | own
-
-
-def check_groups(plan: StagePlan) -> None:
-    """Whether the groups of a stage fit its parameters, found on the meta device.
-
-    Raises:
-        GraphError: they do not.
-    """
-    if plan.spec.optimizer.groups:
-        with torch.device("meta"):
-            network = build_network(plan, infer_shapes(plan), seed=0)
-            strategy = plan.balancing.build(network, 0)
-        parameter_groups(named_parameters(network, strategy), plan.spec.optimizer.groups)
 
 
 def parameter_groups(parameters: Mapping[str, nn.Parameter], groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -46,7 +30,7 @@ def parameter_groups(parameters: Mapping[str, nn.Parameter], groups: Sequence[Gr
     problems = [
         Problem(
             f"optimizer.groups: {group.match!r} names no trainable parameter",
-            hint=_nearest(group.match, trainable),
+            hint=nearest_names(group.match, trainable),
         )
         for group, names in zip(groups, named, strict=True)
         if not names
@@ -66,7 +50,8 @@ def parameter_groups(parameters: Mapping[str, nn.Parameter], groups: Sequence[Gr
     return [{"params": [trainable[n] for n in names], "lr_scale": scale} for scale, names in scaled if names]
 
 
-def _nearest(pattern: str, names: Iterable[str]) -> str:
+def nearest_names(pattern: str, names: Iterable[str]) -> str:
+    """What parameters are called that a mistaken pattern may have meant."""
     prefixes = {".".join(name.split(".")[:n]) + ".*" for name in names for n in range(1, 4)}
     near = get_close_matches(pattern, sorted(prefixes), n=3, cutoff=0.4)
     return "parameters are named like " + ", ".join(near or sorted(prefixes)[:3])

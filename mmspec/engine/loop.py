@@ -75,6 +75,7 @@ class _Course:
     selected: Selected | None = None
     reached: int = 0
     values: dict[str, float] = attrs.field(factory=dict)
+    frozen: dict[str, str] = attrs.field(factory=dict)
 
 
 class StageRun:
@@ -96,7 +97,7 @@ class StageRun:
 
         Raises:
             Interrupted: `should_stop` said so; a checkpoint is saved.
-            RunError: the loss is no longer a number.
+            RunError: the loss is no longer a number, or something changed what is frozen.
         """
         self._resume()
         while self._trainer.epoch <= self._spec.train.epochs and not self._stopped():
@@ -167,6 +168,7 @@ class StageRun:
     def _measure(self) -> StageResult:
         """Everything, on every split, with the selected weights; without [select], with the last."""
         trainer, selected = self._trainer, self._course.selected
+        self._check_frozen()
         values = {name: value for name, value in self._course.values.items() if name.startswith("train/")}
         if selected is None:
             selected = Selected(trainer.epoch - 1, None, None, self._keep(), {})
@@ -183,6 +185,12 @@ class StageRun:
         values |= selected.values
         return StageResult(trainer.epoch - 1, trainer.steps, selected, values)
 
+    def _check_frozen(self) -> None:
+        before = self._course.frozen
+        if before:
+            self._trainer.frozen.check(before)
+            self._recorder.say(f"{self._name}: {len(before)} frozen tensors are as they were")
+
     # ------------------------------------------------------------ records and checkpoints
 
     def _keep_arrays(self, arrays: Mapping[str, LabelledArray]) -> None:
@@ -195,9 +203,14 @@ class StageRun:
             course = state["course"]
             selected = course["selected"]
             self._course = _Course(
-                Selected(**selected) if selected else None, course["reached"], course["values"]
+                Selected(**selected) if selected else None,
+                course["reached"],
+                course["values"],
+                course["frozen"],
             )
             self._recorder.say(f"{self._name}: goes on after step {self._trainer.steps}")
+        else:
+            self._course.frozen = self._trainer.frozen.digests()
         self._recorder.rewind(stage=self._name, step=self._trainer.steps)
         self._progress()
 

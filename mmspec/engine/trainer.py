@@ -22,6 +22,7 @@ from mmspec.data.loader import Loader, Placement
 from mmspec.data.open import open_splits
 from mmspec.data.pack_format import Follow, unfollowed
 from mmspec.engine.evaluation import Passes, evaluating
+from mmspec.engine.freezing import Frozen
 from mmspec.engine.groups import named_parameters, parameter_groups
 from mmspec.engine.losses import LossSums, SplitLoss
 from mmspec.engine.placement import autocast, place_for, put
@@ -87,6 +88,7 @@ class Trainer:
         put(self.network, self.place)
         with keyed_random(seed, "balancing"):
             self.strategy = put(plan.balancing.build(self.network, seed), self.place)
+        self.frozen = Frozen(self.network, self.strategy, plan.spec.freeze)
         self.objective = plan.objective.build()
         self.sources = open_splits(plan, follow) if sources is None else sources
         self.loaders = {name: self._loader(name, source) for name, source in self.sources.items()}

@@ -88,12 +88,12 @@ def prepare(plans: Iterable[RunPlan], runs: Path, *, smoke: bool = False) -> tup
 
 
 def check_graphs(plans: Iterable[RunPlan]) -> None:
-    """Build every stage on the meta device: its graph and its learning-rate groups; equal stages once.
+    """Build every stage on the meta device: graph, frozen names, learning-rate groups; equal stages once.
 
     Raises:
         UserError: all that does not fit together.
     """
-    from mmspec.engine.groups import check_groups
+    from mmspec.engine.freezing import check_parameters
     from mmspec.graph import build_graph
 
     seen: set[str] = set()
@@ -106,7 +106,7 @@ def check_graphs(plans: Iterable[RunPlan]) -> None:
                 seen.add(key)
                 try:
                     build_graph(stage)
-                    check_groups(stage)
+                    check_parameters(stage)
                 except MmspecError as error:
                     problems += [problem for problem in error.problems if problem not in problems]
                     failure = failure or type(error)

@@ -48,6 +48,7 @@ class StageParts:
     select: Select | None
     evaluated: Mapping[str, tuple[str, ...] | None]
     init_from: InitFrom | None
+    freeze: tuple[str, ...]
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -89,7 +90,7 @@ class StageReader:
             node = root.table.get(key) or self._default(key, context)
             return None if node is None else self.workshop.part(key, node, (key,), context)
 
-        def table(key: str, kind: type) -> Any:
+        def table(key: str, kind: Any) -> Any:
             node = root.table.get(key)
             return None if node is None else self._value(expanded(node, (key,)), kind, key, context)
 
@@ -113,6 +114,7 @@ class StageReader:
             select=table("select", Select),
             evaluated=evaluated,
             init_from=table("init_from", InitFrom),
+            freeze=table("freeze", tuple[str, ...]) or (),
         )
 
     def _missing(self, key: str, hint: str, context: Context) -> None:
@@ -247,6 +249,7 @@ def plan_of(parts: StageParts) -> StagePlan:
         select=parts.select,
         evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
         init_from=parts.init_from,
+        freeze=parts.freeze,
     )
     resolved = {
         "name": parts.name,
@@ -265,6 +268,7 @@ def plan_of(parts: StageParts) -> StagePlan:
             **{key: plain(splits) for key, splits in parts.evaluated.items()},
         },
         "init_from": plain(parts.init_from),
+        "freeze": list(parts.freeze),
     }
     return StagePlan(
         name=parts.name,

@@ -178,6 +178,10 @@ class Stage:
     select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
     evaluate: Evaluate = key("what is measured", factory=Evaluate)
     init_from: InitFrom | None = key("start from an earlier stage's weights", default=None)
+    freeze: tuple[str, ...] = key(
+        "shell patterns over names of parameters that stay as they are, statistics of normalisation included",
+        default=(),
+    )
 
 
 @attrs.frozen(kw_only=True)

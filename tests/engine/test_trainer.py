@@ -11,7 +11,7 @@ from tiny import TinyData, stage_plan
 from torch.nn.functional import cross_entropy
 
 from mmspec.data.loader import Placement
-from mmspec.engine.groups import check_groups
+from mmspec.engine.freezing import check_parameters
 from mmspec.engine.placement import put
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import DataError, GraphError
@@ -113,14 +113,14 @@ def test_groups_scale_the_learning_rate_and_cover_everything():
     ],
 )
 def test_groups_that_do_not_fit(groups, message):
-    for check in (lambda plan: Trainer(plan, 0), check_groups):
+    for check in (lambda plan: Trainer(plan, 0), check_parameters):
         with pytest.raises(GraphError, match=message):
             check(stage_plan(groups=groups))
 
 
 def test_groups_of_a_strategys_own_parameters_are_checked_without_data():
     groups = (Group(match="branches.*", lr_scale=0.5), Group(match="balancing.masks.b.*", lr_scale=2.0))
-    check_groups(stage_plan(groups=groups, balancing=Rubi(biased="b"), fusion=False))
+    check_parameters(stage_plan(groups=groups, balancing=Rubi(biased="b"), fusion=False))
 
 
 def test_samples_in_two_roles_are_refused():
