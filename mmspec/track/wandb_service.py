@@ -33,9 +33,10 @@ class AwayError(RecordError):
 
 def server_address() -> str:
     """The W&B server that this user's settings name."""
-    import wandb
+    with _environment():
+        import wandb
 
-    return str(wandb.setup().settings.base_url)
+        return str(wandb.setup().settings.base_url)
 
 
 class Service:
@@ -89,9 +90,8 @@ class Service:
         server = settings.base_url
         key = credentials(server, settings)
         if key is None:
-            raise RecordError(
-                f"no API key for {server}", hint="`wandb login` stores one; or set WANDB_API_KEY"
-            )
+            hint = "`wandb login` stores one; or set WANDB_API_KEY"
+            raise RecordError(f"no API key for {server}", hint=hint)
         if not answers(server, PROBE_TIMEOUT):
             raise AwayError(f"no connection to {server}")
         with _few_retries(settings):
@@ -101,9 +101,10 @@ class Service:
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
         """As long as this lasts, W&B prints nothing and writes below our folder; its errors become ours."""
+        client = str(self._folder / "client")
         with (
-            tempfile.TemporaryDirectory(prefix="mmspec-wandb-") as scratch,
-            _environment(self._folder, scratch),
+            tempfile.TemporaryDirectory(prefix="mmspec-wandb-") as scratch,  # it makes a folder for every run
+            _environment(WANDB_DIR=scratch, WANDB_CACHE_DIR=client, WANDB_DATA_DIR=client),
         ):
             try:
                 yield
@@ -147,15 +148,9 @@ def _few_retries(settings: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(folder: Path, scratch: str) -> Iterator[None]:
-    """W&B's variables: it makes a folder for every run it hears of, in `scratch`."""
-    ours = {
-        "WANDB_DIR": scratch,
-        "WANDB_CACHE_DIR": str(folder / "client"),
-        "WANDB_DATA_DIR": str(folder / "client"),
-        "WANDB_SILENT": "true",
-        "WANDB_ERROR_REPORTING": "false",
-    }
+def _environment(**places: str) -> Iterator[None]:
+    """W&B's variables: it prints nothing, tells its makers nothing, and writes to these places."""
+    ours = {**places, "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
     try:
