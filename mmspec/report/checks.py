@@ -10,6 +10,7 @@ import attrs
 from mmspec.report.definition import LANGUAGE, Beside, Column, Definition, Row, Rows, RowsBy, Table
 from mmspec.report.published import Published
 from mmspec.report.sources import is_name
+from mmspec.report.table_checks import check_table
 from mmspec.spec.findings import Findings
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node
@@ -40,8 +41,7 @@ def check_definition(definition: Definition, files: Files, root: Node, findings:
             _check_rows(rows, path, root, findings, choosing=kind == "tables")
     published = _Published(definition, files, root, findings)
     for index, table in enumerate(definition.tables):
-        if not table.columns:
-            findings.add(f"tables[{index}]: has no columns", root.find(("tables", index)).where())
+        check_table(table, ("tables", index), root, findings)
         rows = table.rows or definition.rows
         if table.baseline is not None and rows is not None and not isinstance(rows, RowsBy):
             check_baseline(table.baseline, [row.label for row in rows], index, root, findings)
@@ -173,10 +173,11 @@ class _Published:
         if beside.column is None and file.columns:
             hint = f'add column = "…"; its columns: {listed(file.columns)}'
             add(f"{what}: which column of {file.name}?", node.where(), hint)
-        elif beside.column is not None and beside.column not in file.columns:
-            where = node.find(("column",)).where()
-            hint = suggestion(beside.column, file.columns, of="its columns")
-            add(f"{what}.column: {file.name} has no column {show(beside.column)}", where, hint)
+        for at, name in _published_columns(beside):
+            if name not in file.columns:
+                hint = suggestion(name, file.columns, of="its columns")
+                told = f"{dotted((*path, *at))}: {file.name} has no column {show(name)}"
+                add(told, node.find(at).where(), hint)
         for name, ours, theirs in (("metric", column.value, file.metric), ("unit", column.unit, file.unit)):
             if ours != theirs:
                 differ = f"the {name} of {file.name} is {show(theirs)}, that of this column is {show(ours)}"
@@ -187,6 +188,14 @@ class _Published:
         if not self.files:
             return 'name the file: published = ["published/….toml"] at the top'
         return suggestion(name, known, of=of)
+
+
+def _published_columns(beside: Beside) -> Iterator[tuple[Path, str]]:
+    """Where a column names columns of a published file, and which."""
+    if isinstance(beside.column, dict):
+        yield from ((("column", value), name) for value, name in beside.column.items())
+    elif beside.column is not None:
+        yield ("column",), beside.column
 
 
 def _methods(rows: Rows | None, path: Path) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
+from mmspec.report.aggregates import Aggregate
 from mmspec.report.statistics import Better
 from mmspec.spec.model import Use, key
 
@@ -14,6 +15,13 @@ LANGUAGE = 1
 
 #: What a `where` or a label of a run may be.
 Scalar = str | bool | int | float
+
+
+def _heads(_: object, __: object, value: str | tuple[str, ...] | None) -> None:
+    if isinstance(value, tuple) and not all(value):
+        raise ValueError("has an empty head")
+    if value == ():
+        raise ValueError("is an empty list")
 
 
 def _few_digits(_: object, __: object, value: int | None) -> None:
@@ -59,7 +67,11 @@ class Beside:
     """`published = {…}` of a column: the published figures that stand beside it."""
 
     source: str = key("a file named by the report's `published`, without its folder and .toml")
-    column: str | None = key("its column; absent: its rows have a single value each", default=None)
+    column: str | dict[str, str] | None = key(
+        "its column; absent: its rows have a single value each; in a table with `across`, a table: for each"
+        " value that has a published column, which",
+        default=None,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -72,6 +84,7 @@ class Column:
         "a head above this column and its neighbours of the same group; a list: heads above each other,"
         " outermost first",
         default=None,
+        validator=_heads,
     )
     unit: Literal["number", "percent"] = key("percent: shown times 100", default="number")
     digits: int | None = key(
@@ -79,17 +92,32 @@ class Column:
     )
     better: Better = key("which direction is better: max, min, or none", default="none")
     where: dict[str, Scalar] = key("only these runs of the row count in this column", factory=dict)
+    aggregate: Aggregate | None = key(
+        "how the seeds of a cell are summed up: mean_std (mean ± standard deviation), median_iqr (median and"
+        " quartiles), mean_range (mean, lowest and highest), mean_ci (mean and its 95 % confidence interval),"
+        " mean, median, or n (how many seeds); absent: as the table says",
+        default=None,
+    )
+    show: Literal["value", "rank", "delta"] = key(
+        "value: the number; rank: its place in the column; delta: its difference to the baseline's",
+        default="value",
+    )
     published: Beside | None = key("published figures to show beside this column", default=None)
 
     @property
     def groups(self) -> tuple[str, ...]:
         """The heads above it, outermost first."""
-        return (self.group,) if isinstance(self.group, str) else self.group or ()
+        return self.group if isinstance(self.group, tuple) else (self.group,) if self.group else ()
 
     @property
     def name(self) -> str:
         """Its label with the heads above it, in one line."""
         return ", ".join((*self.groups, self.label))
+
+    @property
+    def shows_percent(self) -> bool:
+        """Whether its cells are in percent: a rank and a count have no unit."""
+        return self.unit == "percent" and self.show != "rank" and self.aggregate != "n"
 
     @property
     def decimals(self) -> int:
@@ -105,6 +133,17 @@ class Column:
 
 
 @attrs.frozen(kw_only=True)
+class Across:
+    """`[tables.across]`: each column stands once for each value of a label, below its head."""
+
+    by: str = key("a label of the runs, a key of their spec, or experiment")
+    order: tuple[Scalar, ...] = key(
+        "these values first, in this order, whether or not runs have them", default=()
+    )
+    labels: dict[str, str] = key("what a reader sees instead of a value", factory=dict)
+
+
+@attrs.frozen(kw_only=True)
 class Table:
     """`[[tables]]`: strategies down, numbers across, each cell a mean over seeds."""
 
@@ -112,7 +151,19 @@ class Table:
     title: str = key("the caption")
     text: str = key("a sentence or two under the caption", default="")
     rows: Rows | None = key("the rows; absent: those of the report", default=None)
-    baseline: str | None = key("label of the row that the others are tested against", default=None)
+    across: Across | None = key(
+        "each column stands once for each value of this label or key (each dataset, say)", default=None
+    )
+    aggregate: Aggregate = key(
+        "how the seeds of a cell are summed up, unless its column says", default="mean_std"
+    )
+    baseline: str | None = key("label of the row that the others are compared with", default=None)
+    test: Literal["welch", "paired", "none"] = key(
+        "how they are tested against it: welch, paired (pairs of runs of one seed, on the same data and"
+        " split), or none",
+        default="welch",
+    )
+    mean_rank: bool = key("a last column with the mean rank of each row over the columns", default=False)
     underline_second: bool = key("underline the second best", default=False)
 
 

@@ -17,6 +17,8 @@ from mmspec.report.text import Sentence
 
 #: What a cell holds: a number of ours, one that others published, words, or nothing.
 CellKind = Literal["number", "published", "text", "empty"]
+#: How a number stands out: bold, underlined, or not at all.
+Mark = Literal["none", "best", "second"]
 
 
 @attrs.frozen
@@ -38,7 +40,7 @@ class GridCell:
     kind: CellKind
     text: str
     spread: str = ""
-    mark: Literal["none", "best", "second"] = "none"
+    mark: Mark = "none"
     sign: str = ""
     remark: str = ""
     hint: str = ""

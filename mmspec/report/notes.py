@@ -8,15 +8,15 @@ from collections.abc import Iterable
 
 from mmspec.report.missing import MadeBy, missing_runs, scope_name
 from mmspec.report.selection import Selection
-from mmspec.report.statistics import ALPHA, MIN_TESTED
-from mmspec.report.table import Cell, PublishedCell, Table
-from mmspec.report.text import Code, Link, Sentence, listed, spans
+from mmspec.report.table import PublishedCell, Table
+from mmspec.report.table_reading import cells_of, reading_notes, short_name
+from mmspec.report.text import Code, Link, Sentence, listed
 from mmspec.spec.words import nearest
 
 
 def table_notes(table: Table, selection: Selection, made_by: MadeBy) -> list[Sentence]:
-    """How to read the table, and what it lacks."""
-    notes = [*_reading(table), *_tests(table), _sources(table), *_published(table)]
+    """How to read the table, what it is made of, and what it lacks."""
+    notes = [*reading_notes(table), _sources(table), *_runs(table), *_published(table)]
     notes += _chosen(table)
     notes += missing_runs(table, selection, made_by)
     notes += _missing_values(table, selection)
@@ -24,56 +24,32 @@ def table_notes(table: Table, selection: Selection, made_by: MadeBy) -> list[Sen
     return notes
 
 
-# ---------------------------------------------------------------- how to read it
-
-
-def _cells(table: Table) -> Iterable[tuple[str, Cell]]:
-    return ((label, cell) for label, row in table.cells.items() for cell in row)
-
-
-def _seeds(table: Table) -> list[int]:
-    return sorted({run.seed for _, cell in _cells(table) for run, _ in cell.taken})
-
-
-def _reading(table: Table) -> Iterable[Sentence]:
-    n = table.seeds_expected
-    seeds = spans(_seeds(table))
-    if n == 0:
-        return
-    if n == 1:
-        yield (f"One seed ({seeds}).",)
-    else:
-        counts = {len(cell.taken) for _, cell in _cells(table)} - {0, n}
-        unless = ", unless a cell says otherwise" if counts else ""
-        yield (f"Mean ± standard deviation (n − 1) over n = {n} seeds ({seeds}){unless}.",)
-    if any(cell.is_best for _, cell in _cells(table)):
-        second = ", second underlined" if any(table.is_second(cell) for _, cell in _cells(table)) else ""
-        yield (f"Best of a column in bold{second}; ranked as rounded, so ties share the mark.",)
-
-
-def _tests(table: Table) -> Iterable[Sentence]:
-    baseline = table.definition.baseline
-    if baseline is None:
-        return
-    if table.is_tested:
-        yield (
-            f"† differs from {baseline}: Welch's t-test, p < {ALPHA:g} after Holm's correction over the tests"
-            f" of the column; cells with fewer than {MIN_TESTED} seeds are not tested.",
-        )
-    elif table.seeds_expected:
-        yield (f"No tests against {baseline}: fewer than {MIN_TESTED} seeds, or no spread over them.",)
+# ---------------------------------------------------------------- what it is made of
 
 
 def _sources(table: Table) -> Sentence:
     """Which metric, on which split, stands in each column."""
-    if len(table.columns) > 1 and len({column.value for column in table.columns}) == 1:
-        return ("All columns as split/metric: ", Code(table.columns[0].value), ".")
-    labels = [column.label for column in table.columns]
+    columns = table.definition.columns
+    if len(columns) > 1 and len({column.value for column in columns}) == 1:
+        return ("All columns as split/metric: ", Code(columns[0].value), ".")
     parts: list[str | Code] = []
-    for column in table.columns:
-        head = column.name if labels.count(column.label) > 1 else column.label
-        parts += ["; " if parts else "Columns as split/metric: ", f"{head} ", Code(column.value)]
+    for column in columns:
+        begin = "; " if parts else "Columns as split/metric: "
+        parts += [begin, f"{short_name(column, columns)} ", Code(column.value)]
     return (*parts, ".")
+
+
+def _runs(table: Table) -> Iterable[Sentence]:
+    """How many runs stand behind the table, and what their specs are known by."""
+    runs = {run.address: run for _, cell in cells_of(table) for run in cell.runs}
+    hashes = dict.fromkeys(str(run.identity["spec_hash"])[:8] for run in runs.values())
+    if runs:
+        several = "s" if len(runs) > 1 else ""
+        yield (
+            f"From {len(runs)} run{several}; their spec hash{'es' * bool(several)}: ",
+            *listed(map(Code, hashes), limit=30),
+            ".",
+        )
 
 
 def _chosen(table: Table) -> Iterable[Sentence]:
@@ -131,7 +107,7 @@ def _missing_values(table: Table, selection: Selection) -> Iterable[Sentence]:
 
 
 def _not_finite(table: Table) -> Iterable[Sentence]:
-    for label, cell in _cells(table):
+    for label, cell in cells_of(table):
         if cell.summary.dropped:
             runs = [Code(run.id) for run, value in cell.taken if not math.isfinite(value)]
             rest = "not averaged, ranked or tested" if cell.summary.n else "so there is no mean"

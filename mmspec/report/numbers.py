@@ -9,7 +9,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
+
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.report.definition import Column
 from mmspec.report.document import Document, Gridded, NotedTable
 from mmspec.report.groups import RowRuns
 from mmspec.report.leaderboard import Board, Elsewhere
@@ -88,20 +91,35 @@ def as_json(document: Document) -> str:
 
 
 def _table(table: Table) -> dict[str, Any]:
-    wanted = table.definition
+    wanted, ranks = table.definition, table.mean_ranks
     return {
         "title": wanted.title,
         "baseline": wanted.baseline,
-        "columns": [
-            {"label": c.label, "group": c.group, "value": c.value, "better": c.better, "unit": c.unit}
-            | ({"published": _source(table.published[c.published.source])} if c.published else {})
-            for c in table.columns
-        ],
+        "test": wanted.test if wanted.baseline is not None else None,
+        "columns": [_column(column, table) for column in table.columns],
         "rows": [
             {"label": row.label, "cells": [_shown(cell, row, table) for cell in table.cells[row.label]]}
+            | ({"mean_rank": ranks.ranks.get(row.label)} if ranks is not None else {})
             for row in table.rows
         ],
+    } | ({"mean_rank_over": [column.name for column in ranks.columns]} if ranks is not None else {})
+
+
+def _column(column: Column, table: Table) -> dict[str, Any]:
+    whole: dict[str, Any] = {
+        "label": column.label,
+        "group": ", ".join(column.groups) or None,
+        "groups": list(column.groups),
+        "value": column.value,
+        "where": dict(column.where),
+        "better": column.better,
+        "unit": column.unit,
+        "aggregate": column.aggregate,
+        "show": column.show,
     }
+    if column.published is not None:
+        whole["published"] = _source(table.published[column.published.source])
+    return whole
 
 
 def _source(file: Published) -> dict[str, Any]:
@@ -135,8 +153,11 @@ def _cell(cell: Cell) -> dict[str, Any]:
         "n": cell.summary.n,
         "mean": cell.summary.mean,
         "std": cell.summary.std,
+        "shown": attrs.asdict(cell.shown),
         "rank": cell.rank,
+        "place": cell.place,
         "p_holm": cell.p,
+        "unpaired": cell.unpaired,
         "values": [
             {"run": run.id, "seed": run.seed, "value": value if math.isfinite(value) else str(value)}
             for run, value in cell.taken

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,19 +14,21 @@ from mmspec.plugins.api import Figure
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.plugins.registry import Registry, default_registry
 from mmspec.report import html, latex, markdown, numbers
+from mmspec.report.build import build_table
 from mmspec.report.checks import check_baseline
-from mmspec.report.definition import Definition, Rows, Table, shown
+from mmspec.report.definition import Definition, Rows, shown
 from mmspec.report.document import Block, Document, NotedTable, Picture, Words, paragraphs, used_runs
 from mmspec.report.groups import Groups, check_one_setting, group, rows_of
 from mmspec.report.leaderboard import Board, Elsewhere, build_boards
-from mmspec.report.missing import all_commands
+from mmspec.report.missing import all_commands, missing_in_figure
 from mmspec.report.notes import table_notes
+from mmspec.report.present_notes import stale_notes
 from mmspec.report.reading import Reading, read_definition
 from mmspec.report.run_notes import report_notes
 from mmspec.report.selection import Selection, experiments, read_runs, said
 from mmspec.report.sources import is_name, read_sources
+from mmspec.report.stale import Comparison, compare
 from mmspec.report.style import as_files, drawing, looks
-from mmspec.report.table import build_table
 from mmspec.report.terminal import Terminal
 from mmspec.report.text import Sentence
 from mmspec.spec.findings import Findings
@@ -112,7 +114,8 @@ def make_document(
     )
     if all(run.is_smoke for run in selection.all_runs):
         raise _no_runs(reading, runs_root, selection)
-    return build_document(reading, selection, folder, draw=draw)
+    comparison = compare(selection, reading.definition.made_by, registry)
+    return build_document(reading, selection, folder, comparison, draw=draw)
 
 
 def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
@@ -128,25 +131,30 @@ def _no_runs(reading: Reading, root: Path, selection: Selection) -> ReportError:
     return ReportError([Problem(what, reading.source.where("runs"), hint), *selection.problems])
 
 
-def build_document(reading: Reading, selection: Selection, folder: Path, *, draw: bool = True) -> Document:
+def build_document(
+    reading: Reading, selection: Selection, folder: Path, comparison: Comparison, *, draw: bool = True
+) -> Document:
     """The report's numbers, and its pictures if they are to be drawn."""
     definition = reading.definition
-    tables = [_noted(index, wanted, reading, selection) for index, wanted in enumerate(definition.tables)]
+    stale = comparison.stale
+    tables = [_noted(index, reading, selection, stale) for index in range(len(definition.tables))]
     texts = [Words(block.title, paragraphs(block.text)) for block in definition.texts]
     drawn = [
         _figure_groups(index, figure.panels_by, reading, selection)
         for index, figure in enumerate(reading.figures.values())
     ]
-    boards = [_boards(index, reading, selection) for index in range(len(definition.leaderboards))]
+    boards = [_boards(index, reading, selection, stale) for index in range(len(definition.leaderboards))]
     ranked = [board.groups for made in boards for board in made if isinstance(board, Board)]
     used = used_runs([*(noted.table.groups for noted in tables), *drawn, *ranked])
-    notes = report_notes(selection, [run for _, run in used])
+    notes = report_notes(selection, [run for _, run in used], comparison, definition.made_by)
     pictures: list[Picture] = []
     blocks = zip(definition.figures, drawn, reading.figures.items(), strict=True)
     for index, (block, groups, (name, figure)) in enumerate(blocks):
         if draw:
             with _located(reading.source.where("figures", index)):
                 data, remarks = _draw(figure, groups)
+            remarks += missing_in_figure(groups, selection, definition.made_by)
+            remarks += stale_notes(comparison, [run for runs in groups.values() for run in runs])
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
     made: dict[str, Sequence[Sequence[Block]]] = {
         "tables": [[table] for table in tables],
@@ -155,7 +163,7 @@ def build_document(reading: Reading, selection: Selection, folder: Path, *, draw
         "leaderboards": boards,
     }
     written = [block for kind, index in reading.order for block in _at(made[kind], index)]
-    return Document(definition, selection, written, notes, used, folder)
+    return Document(definition, selection, written, notes, used, folder, comparison)
 
 
 def _at(blocks: Sequence[Sequence[Block]], index: int) -> Sequence[Block]:
@@ -163,17 +171,21 @@ def _at(blocks: Sequence[Sequence[Block]], index: int) -> Sequence[Block]:
     return blocks[index] if index < len(blocks) else ()
 
 
-def _noted(index: int, wanted: Table, reading: Reading, selection: Selection) -> NotedTable:
+def _noted(index: int, reading: Reading, selection: Selection, stale: Collection[str]) -> NotedTable:
+    wanted = reading.definition.tables[index]
     with _located(reading.source.where("tables", index)):
         rows = rows_of(_rows(wanted.rows, reading.definition), selection)
         _check_baseline(wanted.baseline, [row.label for row in rows], index, reading)
-        table = build_table(wanted, rows, reading.published)
+        table = build_table(wanted, rows, reading.published, selection, stale=stale)
     return NotedTable(table, table_notes(table, selection, reading.definition.made_by))
 
 
-def _boards(index: int, reading: Reading, selection: Selection) -> Sequence[Board | Elsewhere]:
+def _boards(
+    index: int, reading: Reading, selection: Selection, stale: Collection[str]
+) -> Sequence[Board | Elsewhere]:
     with _located(reading.source.where("leaderboards", index)):
-        return build_boards(reading.definition.leaderboards[index], reading.listings[index], selection)
+        wanted = reading.definition.leaderboards[index]
+        return build_boards(wanted, reading.listings[index], selection, stale)
 
 
 def _figure_groups(index: int, panels: str | None, reading: Reading, selection: Selection) -> Groups:

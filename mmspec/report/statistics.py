@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import attrs
 
 Better = Literal["max", "min", "none"]
+
+#: From its lower to its upper end.
+Interval = tuple[float, float]
 
 #: A difference is marked when its corrected p is below this.
 ALPHA = 0.05
@@ -58,6 +61,65 @@ def ranks(values: Mapping[str, float], better: Better) -> dict[str, int]:
     order = sorted(set(values.values()), reverse=better == "max")
     place = {value: rank for rank, value in enumerate(order, start=1)}
     return {name: place[value] for name, value in values.items()}
+
+
+def places(values: Mapping[str, float], better: Better) -> dict[str, int]:
+    """The place of each key: 1 more than how many are better, so equal values share one.
+
+    Empty for `better = "none"`.
+    """
+    if better == "none":
+        return {}
+    first: dict[float, int] = {}
+    for place, value in enumerate(sorted(values.values(), reverse=better == "max"), start=1):
+        first.setdefault(value, place)
+    return {name: first[value] for name, value in values.items()}
+
+
+def mean_ranks(columns: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """The mean over columns of each key's rank: 1 is the smallest, equal values share the mean of theirs.
+
+    All columns have the same keys. Ranks as in Friedman's test (Demšar 2006).
+    """
+    ranked = []
+    for column in columns:
+        first, count = places(column, "min"), Counter(column.values())
+        ranked.append({name: first[name] + (count[value] - 1) / 2 for name, value in column.items()})
+    return {name: math.fsum(ranks[name] for ranks in ranked) / len(ranked) for name in columns[0]}
+
+
+def paired(rows: Mapping[str, Sequence[float]], reference: Sequence[float]) -> dict[str, float]:
+    """The two-sided p of the paired t-test of each row against `reference`, where the test exists.
+
+    Values stand in the order of the pairs. It does not with fewer than `MIN_TESTED` pairs, a value that is
+    not finite, or differences that are all equal.
+    """
+    differences = {
+        name: [value - other for value, other in zip(values, reference, strict=True)]
+        for name, values in rows.items()
+    }
+    names = [name for name, found in differences.items() if _can_be_tested(found, found)]
+    if not names:
+        return {}
+    from scipy.stats import ttest_rel
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # scipy warns where differences hardly vary
+        p_values = ttest_rel([rows[n] for n in names], [reference] * len(names), axis=1).pvalue
+    return {n: float(p) for n, p in zip(names, p_values, strict=True) if math.isfinite(p)}
+
+
+def welch_interval(values: Sequence[float], reference: Sequence[float], confidence: float) -> Interval | None:
+    """The confidence interval of the difference of the means, Welch's; None where it does not exist."""
+    if min(len(values), len(reference)) < 2 or len({*values}) == len({*reference}) == 1:
+        return None
+    from scipy.stats import ttest_ind
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = ttest_ind(sorted(values), sorted(reference), equal_var=False).confidence_interval(confidence)
+    low, high = float(found.low), float(found.high)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def welch(rows: Mapping[str, Sequence[float]], reference: Sequence[float]) -> dict[str, float]:

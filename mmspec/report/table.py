@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import attrs
 
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report import definition
-from mmspec.report.choice import Choice, choose
-from mmspec.report.definition import Column
-from mmspec.report.groups import Groups, RowRuns, check_one_setting
+from mmspec.report.aggregates import Spread
+from mmspec.report.choice import Choice
+from mmspec.report.definition import Beside, Column
+from mmspec.report.groups import Groups, RowRuns
 from mmspec.report.published import Claim, Published, PublishedRow
-from mmspec.report.selection import matches
-from mmspec.report.statistics import ALPHA, Better, Summary, holm, ranks, summarise, welch
+from mmspec.report.statistics import ALPHA, Better, Summary
 from mmspec.report.text import minus
 
 
@@ -22,9 +22,12 @@ from mmspec.report.text import minus
 class Cell:
     """One number of one row: `taken` are the runs that gave it, each with its value.
 
-    `rank` is 1 for the best (compared as rounded). `p` is Holm's, against the baseline. `without` are runs
-    of the row that do not hold the value. `seeds_expected` is what most other cells have. `stale` counts the
-    runs that would come out anew today (`stale.py`).
+    `summary` are their mean and standard deviation, whatever is shown; `shown` is what the column asks for,
+    of the value or of its difference to the baseline. `rank` (1 for the best, the next value is second) and
+    `place` (one more than how many are better) go by its centre as rounded. `p` is Holm's, against the
+    baseline; `unpaired` says why there can be no paired test. `without` are runs of the row that do not hold
+    the value. `seeds_expected` is what most other cells have. `stale` counts the runs that would come out
+    anew today (`stale.py`).
     """
 
     column: Column
@@ -35,6 +38,16 @@ class Cell:
     p: float | None = None
     seeds_expected: int = 0
     stale: int = 0
+    place: int | None = None
+    unpaired: str | None = None
+    shown: Spread = attrs.Factory(
+        lambda cell: Spread(cell.summary.mean, std=cell.summary.std), takes_self=True
+    )
+
+    @property
+    def runs(self) -> tuple[RecordedRun, ...]:
+        """The runs behind it."""
+        return tuple(run for run, _ in self.taken)
 
     @property
     def values(self) -> tuple[float, ...]:
@@ -43,19 +56,48 @@ class Cell:
 
     @property
     def mean(self) -> str | None:
-        """The mean as it is shown, with an ASCII minus; None without a value."""
+        """The mean in the column's unit and digits, with an ASCII minus; None without a value."""
         return None if self.summary.mean is None else self.format(self.summary.mean)
 
     @property
     def std(self) -> str | None:
-        """The standard deviation as it is shown; None below two seeds."""
+        """The standard deviation in the column's unit and digits; None below two seeds."""
         return None if self.summary.std is None else self.format(self.summary.std)
+
+    @property
+    def centre(self) -> str | None:
+        """The centre as it is shown, with an ASCII minus; a difference has a sign. None without one."""
+        centre = self.shown.centre
+        if centre is None:
+            return None
+        if self.column.aggregate == "n":
+            return f"{centre:.0f}"
+        return self.format(centre, signed=self.column.show == "delta")
+
+    @property
+    def spread(self) -> str:
+        """What stands around the centre, with true minus signs: `± 0.5`, `[97.1, 98.9]`, or nothing."""
+        shown, signed = self.shown, self.column.show == "delta"
+        if shown.std is not None:
+            return f"± {self.format(shown.std)}"
+        if shown.low is None or shown.high is None:
+            return ""
+        ends = (minus(self.format(end, signed=signed)) for end in (shown.low, shown.high))
+        return f"[{', '.join(ends)}]"
+
+    @property
+    def number(self) -> float | None:
+        """The centre as rounded, for ranks; None where it is not one of all its seeds."""
+        if self.centre is None or self.summary.dropped:
+            return None
+        number = float(self.centre)
+        return number if math.isfinite(number) else None
 
     @property
     def remark(self) -> str:
         """What a reader must know about this cell: `n=2`, `1 NaN`, `stale`; mostly empty."""
         remarks = []
-        if 0 < self.summary.n != self.seeds_expected:
+        if 0 < self.summary.n != self.seeds_expected and self.column.aggregate != "n":
             remarks.append(f"n={self.summary.n}")
         if self.summary.dropped:
             remarks.append(f"{self.summary.dropped} NaN")
@@ -73,12 +115,13 @@ class Cell:
         """Whether it differs from the baseline."""
         return self.p is not None and self.p < ALPHA
 
-    def format(self, value: float) -> str:
-        """A value in the column's unit and digits."""
+    def format(self, value: float, *, signed: bool = False) -> str:
+        """A value in the column's unit and digits; `signed`: with a plus, but for zero."""
         scaled = value * self.column.factor
         if not math.isfinite(scaled):
             return "NaN"
-        return f"{scaled:.3e}" if abs(scaled) >= 1e15 else f"{scaled:.{self.column.decimals}f}"
+        text = f"{scaled:.3e}" if abs(scaled) >= 1e15 else f"{scaled:.{self.column.decimals}f}"
+        return f"+{text}" if signed and text.strip("-0.") and not text.startswith("-") else text
 
 
 @attrs.frozen
@@ -107,26 +150,37 @@ class Head:
 
     @property
     def better(self) -> Better:
-        """Which direction is better; none for published figures, which are not ranked."""
-        return "none" if self.file else self.column.better
+        """Which direction is better; none for published figures and for ranks, whose direction is plain."""
+        return "none" if self.file or self.column.show == "rank" else self.column.better
 
     @property
     def is_percent(self) -> bool:
         """Whether the numbers below it are shown in percent."""
-        return self.column.unit == "percent"
+        return self.column.shows_percent
+
+
+@attrs.frozen
+class MeanRanks:
+    """The mean rank of each row, by label, over `columns`: those in which every row has a number."""
+
+    ranks: Mapping[str, float]
+    columns: tuple[Column, ...]
 
 
 @attrs.frozen
 class Table:
-    """`cells` has one entry for each row's label, in order: a cell for each column.
+    """`cells` has one entry for each row's label, in order: a cell for each of `columns`.
 
-    Cells are our numbers alone: whatever averages, ranks or tests goes over them. `heads` and `line` are
-    what is shown: published figures stand after the column that they belong to.
+    The columns are those of the definition, each as often as it stands across, with the table's aggregate
+    where they have none of their own. Cells are our numbers alone: whatever averages, ranks or tests goes
+    over them. `heads` and `line` are what is shown: published figures stand after their column.
     """
 
     definition: definition.Table
+    columns: tuple[Column, ...]
     rows: tuple[RowRuns, ...]
     cells: Mapping[str, tuple[Cell, ...]]
+    mean_ranks: MeanRanks | None = None
     choices: tuple[Choice, ...] = ()
     published: Mapping[str, Published] = attrs.field(factory=dict)
 
@@ -134,11 +188,6 @@ class Table:
     def groups(self) -> Groups:
         """The runs of each row."""
         return {row.label: row.runs for row in self.rows}
-
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """Our columns, in order."""
-        return self.definition.columns
 
     @property
     def heads(self) -> list[Head]:
@@ -167,7 +216,7 @@ class Table:
         found = file.rows.get(row.method) if row.method else None
         if found is None:
             return PublishedCell(file)
-        return PublishedCell(file, found, found.claims.get(column.published.column))
+        return PublishedCell(file, found, found.claims.get(_claimed(column.published)))
 
     @property
     def seeds_expected(self) -> int:
@@ -184,79 +233,11 @@ class Table:
         return self.definition.underline_second and cell.rank == 2
 
 
-def build_table(
-    wanted: definition.Table,
-    rows: tuple[RowRuns, ...],
-    published: Mapping[str, Published],
-    stale: Collection[str] = (),
-) -> Table:
-    """The table that `wanted` asks for, from runs sorted into rows; `stale` are addresses of runs.
-
-    Raises:
-        ReportError: a cell would average over runs of different settings, or be chosen on test.
-    """
-    choices = _choices(wanted.columns, rows)
-    by_column = [_column_cells(column, rows, wanted.baseline, choices) for column in wanted.columns]
-    cells = {row.label: tuple(column[row.label] for column in by_column) for row in rows}
-    table = Table(wanted, rows, cells, choices, published)
-    expected = table.seeds_expected
-    filled = {
-        label: tuple(
-            attrs.evolve(cell, seeds_expected=expected, stale=count_stale(cell.taken, stale)) for cell in row
-        )
-        for label, row in cells.items()
-    }
-    return attrs.evolve(table, cells=filled)
+def _claimed(beside: Beside) -> str | None:
+    """The published column; one for each value across has become one by now."""
+    return None if isinstance(beside.column, dict) else beside.column
 
 
 def count_stale(taken: Iterable[tuple[RecordedRun, float]], stale: Collection[str]) -> int:
     """How many of the runs behind a cell have their address in `stale`."""
     return sum(run.address in stale for run, _ in taken) if stale else 0
-
-
-def _choices(columns: Sequence[Column], rows: Sequence[RowRuns]) -> tuple[Choice, ...]:
-    """What is chosen for each row that is a choice, once for all columns of the same runs."""
-    scopes: list[Mapping[str, object]] = []
-    for column in columns:
-        if column.where not in scopes:
-            scopes.append(column.where)
-    return tuple(choose(row, scope) for row in rows if row.by is not None for scope in scopes)
-
-
-def _column_cells(
-    column: Column, rows: Sequence[RowRuns], baseline: str | None, choices: Sequence[Choice]
-) -> dict[str, Cell]:
-    """One column, top to bottom: averaged, ranked and tested."""
-    chosen = {choice.row.label: choice.runs for choice in choices if choice.scope == column.where}
-    cells = {row.label: _cell(row.label, column, chosen.get(row.label, row.runs)) for row in rows}
-    whole = {label: cell for label, cell in cells.items() if cell.mean and not cell.summary.dropped}
-    places = ranks({label: float(cell.mean or "nan") for label, cell in whole.items()}, column.better)
-    p_values = _tests(whole, baseline)
-    return {
-        label: attrs.evolve(cell, rank=places.get(label), p=p_values.get(label))
-        for label, cell in cells.items()
-    }
-
-
-def _cell(label: str, column: Column, runs: Sequence[RecordedRun]) -> Cell:
-    if column.where:
-        runs = [run for run in runs if matches(run, column.where)]
-    check_one_setting(label, runs)
-    runs = sorted(runs, key=lambda run: run.seed)
-    having = [(run, _number(run.values.get(column.value))) for run in runs]
-    taken = tuple((run, float(value)) for run, value in having if value is not None)
-    without = tuple(run for run, value in having if value is None)
-    return Cell(column, taken, without, summarise([value for _, value in taken]))
-
-
-def _number(value: object) -> float | None:
-    """A recorded value as a number; None for what is none."""
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def _tests(cells: Mapping[str, Cell], baseline: str | None) -> dict[str, float]:
-    """Holm's p of each row against the baseline, over the tests of one column."""
-    if baseline is None or baseline not in cells:
-        return {}
-    others = {label: cell.values for label, cell in cells.items() if label != baseline}
-    return holm(welch(others, cells[baseline].values))

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import attrs
 
-from mmspec.report.grid import Grid, GridCell, GridColumn, GridRow, SeedValue
-from mmspec.report.table import Cell, Head, PublishedCell, Table
+from mmspec.report.grid import Grid, GridCell, GridColumn, GridRow, Mark, SeedValue
+from mmspec.report.table import Cell, Head, MeanRanks, PublishedCell, Table
 from mmspec.report.text import Sentence, minus
 
 _PERCENT = " (%)"
@@ -15,12 +15,16 @@ _PERCENT = " (%)"
 
 def as_grid(table: Table, notes: Sequence[Sentence]) -> Grid:
     """What the formats show of a table of runs, with the notes under it."""
-    rows = tuple(GridRow(label, tuple(_cell(cell, table) for cell in line)) for label, line in table.lines())
-    signed = [any(row.cells[i].sign for row in rows) for i in range(len(table.heads))]
-    columns = tuple(
-        attrs.evolve(column, signed=sign) for column, sign in zip(_columns(table), signed, strict=True)
-    )
-    return Grid(table.definition.title, table.definition.text, columns, rows, tuple(notes))
+    rows = [GridRow(label, tuple(_cell(cell, table) for cell in line)) for label, line in table.lines()]
+    columns = [
+        attrs.evolve(column, signed=any(row.cells[index].sign for row in rows))
+        for index, column in enumerate(_columns(table))
+    ]
+    if table.mean_ranks is not None and table.mean_ranks.columns:
+        columns.append(GridColumn("mean rank", better="min"))
+        last = _mean_ranks(table, table.mean_ranks)
+        rows = [attrs.evolve(row, cells=(*row.cells, last[row.label])) for row in rows]
+    return Grid(table.definition.title, table.definition.text, tuple(columns), tuple(rows), tuple(notes))
 
 
 # ---------------------------------------------------------------- heads
@@ -87,17 +91,28 @@ def _cell(cell: Cell | PublishedCell, table: Table) -> GridCell:
     if not cell.taken:
         return GridCell("empty", "–", hint="not measured")
     behind = tuple(SeedValue(run, minus(cell.format(value))) for run, value in cell.taken)
-    if cell.mean is None:
-        return GridCell("text", "NaN", behind=behind)
-    return GridCell(
-        "number",
-        minus(cell.mean),
-        spread=f"± {cell.std}" if cell.std else "",
-        mark="best" if cell.is_best else "second" if table.is_second(cell) else "none",
-        sign="†" if cell.differs else "",
-        remark=cell.remark,
-        behind=behind,
-    )
+    mark: Mark = "best" if cell.is_best else "second" if table.is_second(cell) else "none"
+    whole = GridCell("number", "", mark=mark, remark=cell.remark, behind=behind)
+    if cell.column.show == "rank":
+        return attrs.evolve(whole, text="–" if cell.place is None else str(cell.place))
+    if cell.centre is not None:
+        sign = "†" if cell.differs else ""
+        return attrs.evolve(whole, text=minus(cell.centre), spread=cell.spread, sign=sign)
+    if cell.summary.n:
+        return attrs.evolve(whole, text="–", hint="no baseline to compare with")
+    return GridCell("text", "NaN", behind=behind)
+
+
+def _mean_ranks(table: Table, ranks: MeanRanks) -> dict[str, GridCell]:
+    """The cells of the last column."""
+    shown = {label: f"{rank:.2f}" for label, rank in ranks.ranks.items()}
+    order = sorted(set(map(float, shown.values())))
+    marks: dict[float, Mark] = {order[0]: "best"} if len(order) > 1 else {}
+    if table.definition.underline_second and len(order) > 1:
+        marks[order[1]] = "second"
+    return {
+        label: GridCell("number", text, mark=marks.get(float(text), "none")) for label, text in shown.items()
+    }
 
 
 def _claim(cell: PublishedCell) -> GridCell:

@@ -10,13 +10,17 @@ def notes(report):
 
 
 def test_a_whole_table_says_seeds_and_tests_and_no_more(demo, render):
-    under, about = notes(render(SMALL))
+    report = render(SMALL)
+    under, about = notes(report)
+    hashes = [run.identity["spec_hash"][:8] for _, run in report.document.used]
     assert under == (
         "Mean ± standard deviation (n − 1) over n = 3 seeds (0–2).\n"
         "Best of a column in bold; ranked as rounded, so ties share the mark.\n"
         "† differs from none: Welch's t-test, p < 0.05 after Holm's correction over the tests of the column; "
-        "cells with fewer than 3 seeds are not tested.\n"
-        "Columns as split/metric: test test/accuracy."
+        "cells with fewer than 3 seeds are not tested. "
+        "Marked: guided, random, rubi, uni-modal color, uni-modal grey.\n"
+        "Columns as split/metric: test test/accuracy.\n"
+        f"From 18 runs; their spec hashes: {', '.join(hashes)}."
     )
     assert about == ""
 

@@ -1,0 +1,72 @@
+"""Columns that stand once for each value of a label: `[tables.across]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import attrs
+
+from mmspec.errors import ReportError
+from mmspec.plugins.recorded import RecordedRun
+from mmspec.report import definition
+from mmspec.report.definition import Across, Beside, Column, RowsBy, shown
+from mmspec.report.groups import RowRuns, rows_of
+from mmspec.report.selection import Selection, matches, said
+from mmspec.spec.words import show, suggestion
+
+
+def columns_of(wanted: definition.Table, rows: Sequence[RowRuns], selection: Selection) -> tuple[Column, ...]:
+    """The columns of a table as they stand, each with its aggregate.
+
+    Raises:
+        ReportError: `across` names a label or a value that no run has.
+    """
+    columns = [attrs.evolve(c, aggregate=c.aggregate or wanted.aggregate) for c in wanted.columns]
+    if wanted.across is None:
+        return tuple(columns)
+    by = wanted.across.by
+    heads = _heads(wanted.across, _within(rows, selection))
+    return tuple(
+        attrs.evolve(
+            column,
+            group=(head.label, *column.groups),
+            where={**column.where, by: value},
+            published=_beside(column.published, shown(value)),
+        )
+        for head in heads
+        for value in [head.candidates[0].where[by]]
+        for column in columns
+    )
+
+
+def _within(rows: Sequence[RowRuns], selection: Selection) -> Selection:
+    """The runs of the rows alone, those that do not enter as well: their columns stand, with holes."""
+    wheres = [candidate.where for row in rows for candidate in row.candidates]
+
+    def some(runs: Iterable[RecordedRun]) -> tuple[RecordedRun, ...]:
+        return tuple(run for run in runs if any(matches(run, where) for where in wheres))
+
+    left_out = tuple(left for left in selection.left_out if some([left.run]))
+    entered = {run.address: run for row in rows for run in row.runs}
+    return Selection(tuple(run for run in selection.runs if run.address in entered), left_out)
+
+
+def _heads(across: Across, selection: Selection) -> tuple[RowRuns, ...]:
+    """The values with what a reader sees, in order."""
+    values = {shown(value) for run in selection.all_runs if (value := said(run, across.by)) is not None}
+    values |= set(map(shown, across.order))
+    for name in across.labels:
+        if values and name not in values:
+            raise ReportError(
+                f"across.labels names {show(name)}, which is no value of {across.by}",
+                hint=suggestion(name, sorted(values), of="its values"),
+            )
+    return rows_of(RowsBy(by=across.by, order=across.order, labels=across.labels), selection)
+
+
+def _beside(beside: Beside | None, value: str) -> Beside | None:
+    """What is published of one value: its own column of the file, if there is one."""
+    if beside is None or not isinstance(beside.column, dict):
+        return beside
+    column = beside.column.get(value)
+    return attrs.evolve(beside, column=column) if column is not None else None
