@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TextIO, cast
 
 import attrs
 
@@ -39,24 +41,38 @@ class Row(RecordedRow):
 
 @attrs.define(eq=False)
 class MetricsLog:
-    """metrics.jsonl as written by the one process that owns the run."""
+    """metrics.jsonl as written by the one process that owns the run; open from the first row on."""
 
     path: Path
-    _is_whole: bool = attrs.field(default=False, init=False)
+    _file: TextIO | None = attrs.field(default=None, init=False)
 
     def append(self, row: Row) -> None:
         """Add a row. It survives the process's end; rows up to an epoch's end survive the machine's."""
-        if not self._is_whole:
-            _drop_torn_end(self.path)
-            self._is_whole = True
-        with self.path.open("a", encoding="utf-8") as file:
+        file = self._file or self._open()
+        try:
             file.write(row.to_line())
+            file.flush()
             if row.kind == "epoch":
-                file.flush()
                 os.fsync(file.fileno())
+        except BaseException:
+            self._close()  # what was written of the row is cut off before the next
+            raise
+
+    def _open(self) -> TextIO:
+        _drop_torn_end(self.path)
+        self._file = self.path.open("a", encoding="utf-8")
+        weakref.finalize(self, self._file.close)
+        return self._file
+
+    def _close(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
 
     def rewind(self, stage: str, step: int, stages: Sequence[str]) -> None:
         """Drop the rows of `stage` beyond `step`, those of later `stages`, and a line that was torn."""
+        self._close()
         if not self.path.exists():
             return
         later = stages[stages.index(stage) + 1 :]
