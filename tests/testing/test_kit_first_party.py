@@ -57,7 +57,7 @@ def make(kind: str, name: str, tmp_path: Path):
 def test_it_conforms(kind, name, tmp_path):
     plugin = make(kind, name, tmp_path)
     check = getattr(testing, f"check_{kind}")
-    rest = [tmp_path] if kind == "dataset" else [CLIPS[name]] if name in CLIPS else []
+    rest = [tmp_path] if kind in ("dataset", "source") else [CLIPS[name]] if name in CLIPS else []
     check(plugin, *rest)
 
 
