@@ -21,8 +21,9 @@ def check_source(plugin: RunSource, tmp_path: Path, address: str | None = None) 
     wrong = isinstance(names, str) or not all(isinstance(name, str) for name in names)
     claim(not wrong, f"filters must be names, not {names!r}")
     before = dict(os.environ)
-    for act in (lambda: plugin.check_address(""), lambda: _read(plugin, "", tmp_path, [].append)):
-        _refuses("an empty address", act)
+    said: list[str] = []
+    _refuses("an empty address", lambda: plugin.check_address(""))
+    _refuses("reading an empty address", lambda: _read(plugin, "", tmp_path, said.append))
     if address is not None:
         _check_runs(plugin, address, tmp_path)
     changed = {name for name in before.keys() | os.environ.keys() if os.environ.get(name) != before.get(name)}
@@ -58,13 +59,17 @@ def _check_run(run: RecordedRun) -> None:
     claim(all(row.stage in stages for row in rows), f"rows must be of the run's stages {stages}")
     order = [(stages.index(row.stage), row.step) for row in rows]
     claim(order == sorted(order), "rows must come in the order of stages and steps")
-    for row in rows[:1]:
-        name = next(iter(row.values))
-        only = works("rows() with a kind and names", lambda: list(run.rows(row.kind, [name], row.stage)))
-        claim(
-            only and all(each.kind == row.kind and set(each.values) == {name} for each in only),
-            "rows() must give rows of the kind that is asked for, with the values of these names alone",
-        )
+    if rows:
+        _check_choice(run, rows[0])
+
+
+def _check_choice(run: RecordedRun, row: RecordedRow) -> None:
+    name = next(iter(row.values))
+    chosen = works("rows() with a kind and names", lambda: list(run.rows(row.kind, [name], row.stage)))
+    claim(
+        chosen and all(each.kind == row.kind and set(each.values) == {name} for each in chosen),
+        "rows() must give rows of the kind that is asked for, with the values of these names alone",
+    )
 
 
 def _read(
