@@ -61,9 +61,10 @@ function make(tag, properties = {}, ...children) {
 
 function table(caption, heads, rows, kind) {
   const head = make("tr", {}, ...heads.map((text) => make("th", { scope: "col" }, text)));
-  const lines = rows.map(([name, ...cells]) =>
-    make("tr", {}, make("th", { scope: "row" }, make("code", {}, name)), ...cells.map((text) => make("td", {}, text))));
-  const whole = make("table", { className: kind },
+  const lines = rows.map(([name, ...cells]) => make("tr", {},
+    make("th", { scope: "row" }, make("code", {}, name)),
+    ...cells.map((text) => make("td", {}, make("code", {}, text)))));
+  const whole = make("table", { className: `${kind} quiet` },
     make("caption", {}, caption), make("thead", {}, head), make("tbody", {}, ...lines));
   const box = make("div", { className: "scroll", tabIndex: 0 }, whole);
   box.setAttribute("role", "region");
@@ -71,7 +72,7 @@ function table(caption, heads, rows, kind) {
   return box;
 }
 
-function part(name, heading, rows, heads, same, kind) {
+function part(name, heading, rows, heads, same, kind = "runs") {
   const title = make("h2", { id: name }, heading);
   const inside = rows.length ? table(heading, heads, rows, kind) : make("p", { className: "lead" }, same);
   const section = make("section", {}, title, inside);
@@ -97,8 +98,8 @@ function show() {
   });
   result.replaceChildren(
     make("div", { className: "pair" }, link("A", a.value, left), link("B", b.value, right)),
-    part("spec", "Spec", spec, heads, "Both were asked to do the same.", "runs"),
-    part("made", "Code, data and packages", made, heads, "The same code, data and packages made both.", "runs"),
+    part("spec", "Spec", spec, heads, "Both were asked to do the same."),
+    part("made", "Code, data and packages", made, heads, "The same code, data and packages made both."),
     part("values", "Result", values, ["metric", "A", "B", "B − A"], "Neither has a result.", "runs digits"));
   const keys = spec.length === 1 ? "1 key of the spec differs" : `${spec.length || "No"} keys of the spec differ`;
   said.textContent = a.value === b.value ? "This is one run, compared with itself." : `${keys}.`;

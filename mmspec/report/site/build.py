@@ -52,5 +52,5 @@ def write_site(document: Document, folder: Path) -> WrittenSite:
 
 
 def _unread(run: RecordedRun) -> RecordedRun:
-    """The run as it was before anything of its directory was read, so that nothing is kept of what pages read."""
+    """The run before anything of its directory was read: what its page reads goes with it."""
     return attrs.evolve(run) if isinstance(run, RunRecord) else run

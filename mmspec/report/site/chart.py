@@ -20,7 +20,7 @@ STRETCHES = 160
 
 @attrs.frozen
 class Line:
-    """One line: `look` picks its colour and dashes, 0 to 5. Values are finite; `lost` counts those that were not."""
+    """One line. `look` picks its colour and dashes, 0 to 5; `lost` counts values that were not finite."""
 
     label: str
     look: int
@@ -36,11 +36,12 @@ class Line:
 
 def draw_chart(name: str, title: str, lines: Sequence[Line], mark: tuple[float, str] | None = None) -> str:
     """The chart, said in words too. `name` is for its ids; `mark` is a place on the x axis and what it is."""
-    xs = _axis([x for line in lines for x in (line.xs[0], line.xs[-1])], _LEFT, _WIDTH - _RIGHT, 4)
+    xs = _axis([x for line in lines for x in (line.xs[0], line.xs[-1])], _LEFT, _WIDTH - _RIGHT, 5)
     low, high = min(min(line.ys) for line in lines), max(max(line.ys) for line in lines)
-    ys = _axis([low, high], _HEIGHT - _BOTTOM, _TOP, 4)
+    ys = _axis([low, high], _HEIGHT - _BOTTOM, _TOP, 5)
     parts = [
-        f'<svg class="chart" role="img" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" aria-labelledby="{name}-t {name}-d">',
+        f'<svg class="chart" role="img" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" '
+        f'aria-labelledby="{name}-t {name}-d">',
         f'<title id="{name}-t">{escape(title)}</title>',
         f'<desc id="{name}-d">{escape(describe(lines, mark))}</desc>',
         *_grid(xs, ys),
@@ -73,7 +74,7 @@ def _said(line: Line) -> str:
 
 
 def envelope(line: Line) -> Iterable[int]:
-    """The indices of the points that are drawn: of a long line, two of each stretch, so that no peak is lost."""
+    """The indices of the points that are drawn: of a long line two of each stretch, so no peak is lost."""
     size = len(line.xs)
     if not line.is_cut:
         return range(size)
@@ -154,5 +155,6 @@ def _path(line: Line, xs: _Axis, ys: _Axis) -> str:
 
 def key_of(line: Line) -> str:
     """A sample of a line with its label, for a legend."""
-    sample = f'<svg class="chart" viewBox="0 0 26 8" aria-hidden="true"><path class="line l{line.look}" d="M1 4H25"/></svg>'
+    drawn = f'<path class="line l{line.look}" d="M1 4H25"/>'
+    sample = f'<svg class="chart" viewBox="0 0 26 8" aria-hidden="true">{drawn}</svg>'
     return f'<span class="key">{sample} {escape(line.label)}</span>'

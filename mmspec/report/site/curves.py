@@ -1,4 +1,4 @@
-"""The curves of a run: a chart for each metric of each stage, its splits together, and the numbers as a table."""
+"""The curves of a run: a chart for each metric of each stage, and the numbers as a table."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import attrs
 from mmspec.plugins.recorded import RecordedRow, RecordedRun
 from mmspec.report.html_text import escape
 from mmspec.report.site.chart import Line, describe, draw_chart, key_of
-from mmspec.report.site.frame import folded, number, table
+from mmspec.report.site.frame import folded, lead, number, table
 
 #: At most so many rows stand in a table of numbers.
 _ROWS = 40
@@ -113,13 +113,10 @@ def _stage(prefix: str, stage: StageCurves, selected: Mapping[str, object] | Non
             constant.append(f"<code>{escape(metric)}</code>&nbsp;{number(values.pop())}")
         elif lines:
             charts.append(_figure(f"{prefix}-{index}", metric, lines, mark))
-    said = f'<p class="lead">{_lead(mark is not None)}</p>' if charts else ""
-    always = f'<p class="lead">The same throughout: {", ".join(constant)}.</p>' if constant else ""
+    marked = " The upright line is the selected checkpoint." if mark else ""
+    said = lead(f"By optimizer step.{marked}") if charts else ""
+    always = lead(f"The same throughout: {', '.join(constant)}.") if constant else ""
     return [said, f'<div class="charts">{"".join(charts)}</div>' if charts else "", always, _numbers(stage)]
-
-
-def _lead(is_marked: bool) -> str:
-    return "By optimizer step." + (" The upright line is the selected checkpoint." if is_marked else "")
 
 
 def _lines(by_split: Mapping[str, Series]) -> list[Line]:

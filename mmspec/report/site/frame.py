@@ -63,11 +63,11 @@ def table(
     )
 
 
-def folded(summary: str, inside: str, *, opened: bool = False) -> str:
+def folded(summary: str, inside: str) -> str:
     """Something that opens; empty if there is nothing in it."""
     if not inside:
         return ""
-    return f'<details class="fold"{" open" if opened else ""}><summary>{escape(summary)}</summary>{inside}</details>'
+    return f'<details class="fold"><summary>{escape(summary)}</summary>{inside}</details>'
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
@@ -87,6 +87,11 @@ def block_of(text: str, label: str) -> str:
     if not lines.strip():
         return ""
     return f'<pre tabindex="0" role="region" aria-label="{escape(label)}">{lines}</pre>'
+
+
+def lead(words: str) -> str:
+    """A line that says what follows; HTML already."""
+    return f'<p class="lead">{words}</p>'
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the pages of runs are called: safe as file names, one for each run, readable where that is possible."""
+"""What the pages of runs are called: a safe file name for each, readable where that is possible."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Names:
 
 
 def name_runs(runs: Iterable[RecordedRun]) -> Names:
-    """Name the pages. A run keeps its id, unless that is no file name or another run's, in any case of letters."""
+    """Name the pages: by the id, unless that is no file name, or another run's in whatever case."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for run in runs:

@@ -56,7 +56,7 @@ class Origins:
 
 
 def find_origins(sources: Sources, labels: Mapping[str, Any]) -> Origins | None:
-    """The origins of a run with these labels; None if the sources cannot be read again or have no such run."""
+    """The origins of the run with these labels; None if the sources cannot be read or have no such run."""
     expansion = _expansion(sources)
     if expansion is None:
         return None

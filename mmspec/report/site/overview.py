@@ -11,7 +11,7 @@ from mmspec.report.html import blocks, opening
 from mmspec.report.html_text import escape, notes_list
 from mmspec.report.run_notes import WHY
 from mmspec.report.selection import created
-from mmspec.report.site.frame import duration, framed, number, section, table
+from mmspec.report.site.frame import duration, framed, lead, section, table
 from mmspec.report.site.results import status_badge
 from mmspec.report.site.site import Site
 from mmspec.report.text import minus
@@ -70,9 +70,11 @@ def _runs(site: Site) -> str:
     heads += [_head(column) for column in columns]
     heads += ["took", "made"]
     rows = (_row(run, site, columns, several) for run in runs)
-    said = f'<p class="lead">{len(runs)} runs; each leads to its page.</p>'
+    said = lead(f"{len(runs)} runs; each leads to its page.")
     return (
-        said + table("Runs of this report", heads, rows, classes="runs sortable", name="list") if runs else ""
+        said + table("Runs of this report", heads, rows, classes="runs sortable quiet", name="list")
+        if runs
+        else ""
     )
 
 
@@ -93,7 +95,7 @@ def _row(run: RecordedRun, site: Site, columns: Sequence[Column], several: bool)
     cells += [_value(run, column) for column in columns]
     seconds = run.seconds
     cells += [_sorted(seconds, duration(seconds) if seconds is not None else "–")]
-    cells += [f"<td>{escape(_day(run))}</td>"]
+    cells += [f'<td class="digits">{escape(created(run)[0][:10] or "–")}</td>']
     return f"<tr>{''.join(cells)}</tr>"
 
 
@@ -117,15 +119,15 @@ def _sorted(value: float | None, shown: str) -> str:
     return f'<td class="digits"{key}>{shown}</td>'
 
 
-def _day(run: RecordedRun) -> str:
-    """When the run was made, as far as that is told."""
-    return created(run)[0][:10] or "–"
-
-
 def _left_out(site: Site) -> str:
     left_out = site.document.selection.left_out
     rows = (_left_row(left.run, WHY[left.reason], site) for left in left_out)
-    return table("Runs that do not enter, and why", ["run", "seed", "status", "why"], rows)
+    return table(
+        "Runs that do not enter, and why",
+        ["run", "seed", "status", "why"],
+        rows,
+        classes="runs sortable quiet",
+    )
 
 
 def _left_row(run: RecordedRun, why: str, site: Site) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.report.html_page import scrollable
 from mmspec.report.html_text import escape
 from mmspec.report.site.beside import failure_of, graphs_of, log_of, pictures_of
 from mmspec.report.site.frame import block_of, code, facts, folded, moment, table
@@ -94,10 +95,8 @@ def graph_parts(run: RecordedRun) -> list[str]:
     for index, (stage, svg) in enumerate(pictures_of(run)):
         drawing = inline_svg(svg, f"Training graph of stage {stage}", f"graph{index}")
         if drawing:
-            label = f"Training graph of stage {stage}, drawn"
-            parts.append(
-                f'<div class="scroll graph" tabindex="0" role="region" aria-label="{escape(label)}">{drawing}</div>'
-            )
+            box = scrollable(f"Training graph of stage {stage}, drawn", drawing)
+            parts.append(f'<div class="graph">{box}</div>')
         parts.append(folded(f"Graph of stage {stage} as a list", _nodes(graphs.get(stage))))
     return parts
 
@@ -133,5 +132,6 @@ def failure_parts(run: RecordedRun) -> list[str]:
     failure = failure_of(run)
     if not failure:
         return []
-    said = f"<p><strong>{escape(str(failure.get('kind') or 'Error'))}:</strong> {escape(str(failure['error']))}</p>"
+    kind, error = str(failure.get("kind") or "Error"), str(failure["error"])
+    said = f"<p><strong>{escape(kind)}:</strong> {escape(error)}</p>"
     return [said, folded("Traceback", block_of(str(failure.get("traceback") or ""), "Traceback"))]

@@ -8,7 +8,7 @@ from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
 from mmspec.report.html_text import escape
 from mmspec.report.site.beside import home_of, progress_of
-from mmspec.report.site.frame import code, duration, facts, moment, number, table
+from mmspec.report.site.frame import code, duration, facts, lead, moment, number, table
 from mmspec.report.site.site import Site
 
 _SIGNS = {"finished": "✓", "running": "…", "failed": "✗", "unfinished": "–"}
@@ -16,7 +16,8 @@ _SIGNS = {"finished": "✓", "running": "…", "failed": "✗", "unfinished": "�
 
 def status_badge(run: RecordedRun) -> str:
     """The status in a word, with a sign of its own."""
-    return f'<span class="status {run.status}"><span aria-hidden="true">{_SIGNS[run.status]}</span> {run.status}</span>'
+    sign = f'<span aria-hidden="true">{_SIGNS[run.status]}</span>'
+    return f'<span class="status {run.status}">{sign} {run.status}</span>'
 
 
 def run_facts(run: RecordedRun, site: Site) -> str:
@@ -29,7 +30,6 @@ def run_facts(run: RecordedRun, site: Site) -> str:
         *((str(name), escape(shown(value))) for name, value in run.labels.items()),
         ("seed", str(run.seed)),
         ("in the report", escape(site.part_of(run))),
-        ("run", code(run.id)),
         ("started", moment(provenance.get("started") or provenance.get("created"))),
         ("took", duration(run.seconds) if run.seconds is not None else ""),
         ("device", escape(str(provenance.get("device") or ""))),
@@ -61,7 +61,11 @@ def result_parts(run: RecordedRun) -> list[str]:
     metrics = list(dict.fromkeys(name.partition("/")[2] for name in run.values))
     rows = [_metric(metric, splits, run.values) for metric in metrics]
     caption = "Final metrics by split"
-    return [_selected(run), table(caption, ["metric", *splits], rows, classes="runs digits"), _stages(run)]
+    return [
+        _selected(run),
+        table(caption, ["metric", *splits], rows, classes="runs digits quiet"),
+        _stages(run),
+    ]
 
 
 def _metric(metric: str, splits: list[str], values: Mapping[str, float]) -> str:
@@ -81,10 +85,8 @@ def _selected(run: RecordedRun) -> str:
         return ""
     value = chosen.get("value")
     measured = f" = {number(value)}" if isinstance(value, int | float) else ""
-    return (
-        f'<p class="lead">At the selected checkpoint: epoch {escape(str(chosen["epoch"]))}, '
-        f"{code(chosen.get('metric'))}{measured}.</p>"
-    )
+    epoch = escape(str(chosen["epoch"]))
+    return lead(f"At the selected checkpoint: epoch {epoch}, {code(chosen.get('metric'))}{measured}.")
 
 
 def _stages(run: RecordedRun) -> str:

@@ -12,7 +12,7 @@ import attrs
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.html_page import scrollable
 from mmspec.report.html_text import escape
-from mmspec.report.site.frame import folded
+from mmspec.report.site.frame import folded, lead
 from mmspec.report.site.origins import OVERRIDES, KeyPath, Origin, Origins, Sources, find_origins
 from mmspec.spec.overrides import FILE as SET
 from mmspec.spec.words import dotted
@@ -106,13 +106,12 @@ def spec_parts(run: RecordedRun, sources: Sources) -> list[str]:
 
 def _remark(sources: Sources, origins: Origins | None) -> str:
     if origins:
-        return (
-            '<p class="lead">Every key with its value as the run used it. The last column says where it was '
-            "written; keys that nobody wrote have the default of their plugin.</p>"
+        return lead(
+            "Every key with its value as the run used it. The last column says where it was written; "
+            "keys that nobody wrote have their default."
         )
-    if sources:
-        return '<p class="lead">Every key with its value as the run used it; the files it was written in follow.</p>'
-    return '<p class="lead">Every key with its value as the run used it.</p>'
+    beside = "; the files it was written in follow" if sources else ""
+    return lead(f"Every key with its value as the run used it{beside}.")
 
 
 def _files(sources: Sources, origins: Origins | None) -> dict[str, int]:
@@ -125,22 +124,22 @@ def _files(sources: Sources, origins: Origins | None) -> dict[str, int]:
 def _table(
     title: str, found: Sequence[tuple[Entry, Origin | None]], files: Mapping[str, int], known: bool
 ) -> str:
-    rows: list[str] = []
+    bodies: list[str] = []
+    found = sorted(found, key=lambda pair: pair[0].table != "")  # what stands in no table, first
     for table, group in groupby(found, key=lambda pair: pair[0].table):
+        rows = [_row(entry, origin, files, known) for entry, origin in group]
         if table:
-            span = 3 if known else 2
-            rows.append(
-                f'<tr class="table"><th scope="rowgroup" colspan="{span}"><code>[{escape(table)}]</code></th></tr>'
-            )
-        rows += [_row(entry, origin, files, known) for entry, origin in group]
-    if not rows:
+            head = f'<th scope="rowgroup" colspan="{3 if known else 2}"><code>[{escape(table)}]</code></th>'
+            rows.insert(0, f"<tr>{head}</tr>")
+        bodies.append(f"<tbody>{''.join(rows)}</tbody>")
+    if not bodies:
         return ""
     heads = ("Key", "Value", "Written in") if known else ("Key", "Value")
     columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
     return scrollable(
         title,
         f'<table class="runs spec"><caption>{escape(title)}</caption><thead><tr>{columns}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>",
+        f"{''.join(bodies)}</table>",
     )
 
 
