@@ -16,12 +16,10 @@ from mmspec.graph.identity import engine_code, hash_of_spec
 from mmspec.plugins.plan import RunPlan
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.plugins.registry import Registry
+from mmspec.report.differences import differences
 from mmspec.report.missing import MadeBy
 from mmspec.report.present import Asked, Present, as_key, read_present
 from mmspec.report.selection import Selection
-from mmspec.spec.words import show
-
-_MISSING = object()
 
 
 @attrs.frozen
@@ -88,26 +86,6 @@ def _spec_changed(
     changes = list(differences(run.spec["stages"], plan.resolved["stages"]))
     named = ", ".join(changes[:3]) + (f" and {len(changes) - 3} more" if len(changes) > 3 else "")
     return f"{first.command.spec} says something else now" + (f": {named}" if named else "")
-
-
-def differences(then: Any, now: Any, place: str = "") -> Iterator[str]:
-    """The keys that differ, each with both values: `train.epochs 12 → 20`."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        for name in dict.fromkeys((*then, *now)):
-            inner = f"{place}.{name}" if place else str(name)
-            yield from differences(then.get(name, _MISSING), now.get(name, _MISSING), inner)
-    elif isinstance(then, list | tuple) and isinstance(now, list | tuple) and len(then) == len(now):
-        for number, (old, new) in enumerate(zip(then, now, strict=True)):
-            alone = not place and len(then) == 1
-            yield from differences(old, new, "" if alone else f"{place}[{number}]")
-    elif then is _MISSING or now is _MISSING or then != now:
-        yield f"{place} {_said(then)} → {_said(now)}"
-
-
-def _said(value: Any) -> str:
-    if value is _MISSING:
-        return "nothing"
-    return "none" if value is None else show(value)
 
 
 # ---------------------------------------------------------------- code
