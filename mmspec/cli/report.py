@@ -15,6 +15,7 @@ from mmspec.report import FORMATS, default_folder, render_report
 EXAMPLE = """\
 mmspec report reports/colored_digits.toml
 mmspec report reports/colored_digits.toml --format latex --format svg --out paper
+mmspec report reports/colored_digits.toml --site site
 """
 
 
@@ -33,8 +34,22 @@ mmspec report reports/colored_digits.toml --format latex --format svg --out pape
     multiple=True,
     help="Write only this; may be given often.  [default: all]",
 )
-def command(*, report: Path, runs: Path, out: Path | None, formats: tuple[str, ...]) -> None:
+@click.option(
+    "--site",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write a static site to this folder instead: the report, a page for each run, and comparisons.",
+)
+def command(
+    *, report: Path, runs: Path, out: Path | None, formats: tuple[str, ...], site: Path | None
+) -> None:
     """Turn runs into the tables and figures that the definition REPORT describes."""
+    if site is not None:
+        if out or formats:
+            raise click.UsageError(
+                "--site writes a site alone: give --out and --format in a command of their own"
+            )
+        _write_site(report, runs, site)
+        return
     made = render_report(
         report,
         runs_root=runs,
@@ -45,3 +60,17 @@ def command(*, report: Path, runs: Path, out: Path | None, formats: tuple[str, .
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(made.terminal())
     for path in made.files:
         click.echo(f"wrote {path}")
+
+
+def _write_site(report: Path, runs: Path, folder: Path) -> None:
+    """Write the report as a site, and say how to open it."""
+    from mmspec.report.render import make_document
+    from mmspec.report.site import write_site
+    from mmspec.report.terminal import Terminal
+
+    document = make_document(report, runs_root=runs, folder=folder, registry=open_registry())
+    made = write_site(document, folder)
+    Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(Terminal(document))
+    gone = f", {made.removed} removed" if made.removed else ""
+    click.echo(f"wrote a site of {made.runs} runs: {made.wrote} of {made.files} files new or changed{gone}")
+    click.echo(f"open it: {made.start.resolve().as_uri()}")
