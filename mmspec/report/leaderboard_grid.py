@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from mmspec.report.definition import Leaderboard
-from mmspec.report.grid import Grid, GridCell, GridColumn, GridRow, SeedValue
+from mmspec.report.grid import Grid, GridCell, GridColumn, GridRow, Mark, SeedValue
 from mmspec.report.leaderboard_file import Listing
 from mmspec.report.selection import Selection
 from mmspec.report.table import Cell
@@ -56,7 +56,7 @@ def _ours(cell: Cell, *, best: bool) -> GridCell:
     if cell.mean is None:
         return GridCell("text", "NaN", remark=cell.remark, behind=behind)
     spread = f"± {cell.std}" if cell.std else ""
-    mark = "best" if best else "none"
+    mark: Mark = "best" if best else "none"
     return GridCell("number", minus(cell.mean), spread, mark, remark=cell.remark, behind=behind)
 
 
@@ -65,7 +65,7 @@ def _theirs(listing: Listing, wanted: Leaderboard, *, best: bool) -> GridCell:
     spread = f"± {_converted(claim.std_text, listing, wanted)}" if claim.std_text else ""
     hint = f"published as {claim.mean_text}: {listing.source}"
     text = minus(_converted(claim.mean_text, listing, wanted))
-    mark = "best" if best else "none"
+    mark: Mark = "best" if best else "none"
     return GridCell("published", text, spread, mark, remark=_rank_there(listing), hint=hint)
 
 

@@ -41,12 +41,12 @@ def all_commands(made_by: MadeBy) -> str | None:
 
 
 def scope_name(table: Table, scope: Mapping[str, Any]) -> str:
-    """What a reader calls the columns with this `where`: their group, else the values; "" for all runs."""
+    """What a reader calls the columns with this `where`: heads that they share, else the values, or ""."""
     if not scope:
         return ""
-    heads = {", ".join(column.groups) for column in table.columns if column.where == scope}
-    head = heads.pop() if len(heads) == 1 else None
-    return head or ", ".join(map(shown, scope.values()))
+    heads = [column.groups for column in table.columns if column.where == scope]
+    shared = [level[0] for level in zip(*heads, strict=False) if len(set(level)) == 1]
+    return ", ".join(shared) or ", ".join(map(shown, scope.values()))
 
 
 def missing_runs(table: Table, selection: Selection, made_by: MadeBy) -> Iterable[Sentence]:

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable
 
+from mmspec.report.definition import Column
 from mmspec.report.missing import MadeBy, missing_runs, scope_name
 from mmspec.report.selection import Selection
 from mmspec.report.table import PublishedCell, Table
@@ -91,19 +92,29 @@ def _published(table: Table) -> Iterable[Sentence]:
 
 def _missing_values(table: Table, selection: Selection) -> Iterable[Sentence]:
     """Columns that some rows with runs do not have."""
-    lacking: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    lacking: dict[tuple[str, ...], dict[Sentence, None]] = defaultdict(dict)
+    measured = {cell.column.value for _, cell in cells_of(table) if cell.taken}
+    absent: dict[str, None] = {}
     for index, column in enumerate(table.columns):
         labels = tuple(label for label, row in table.cells.items() if row[index].without)
-        full = [label for label, row in table.cells.items() if row[index].taken]
-        if labels and not full:
-            known = sorted({name for run in selection.runs for name in run.values})
-            close = nearest(column.value, known)
-            meant: Sentence = ("; did you mean ", Code(close), "?") if close else (".",)
-            yield ("No run holds ", Code(column.value), *meant)
+        if labels and column.value not in measured:
+            absent[column.value] = None
         elif labels:
-            lacking[labels].append(column.value)
-    for labels, values in lacking.items():
-        yield ("– not measured: ", *listed(labels), " without ", *listed(map(Code, values)), ".")
+            lacking[labels][_metric(column, table)] = None
+    for value in absent:
+        close = nearest(value, sorted({name for run in selection.runs for name in run.values}))
+        meant: Sentence = ("; did you mean ", Code(close), "?") if close else (".",)
+        yield ("No run holds ", Code(value), *meant)
+    for labels, metrics in lacking.items():
+        named = [part for metric in metrics for part in (", ", *metric)][1:]
+        yield ("– not measured: ", *listed(labels), " without ", *named, ".")
+
+
+def _metric(column: Column, table: Table) -> Sentence:
+    """The metric of a column, with where it is measured if columns of it differ in that."""
+    same = [other.where for other in table.columns if other.value == column.value]
+    place = scope_name(table, column.where) if any(where != column.where for where in same) else ""
+    return (Code(column.value), f" ({place})") if place else (Code(column.value),)
 
 
 def _not_finite(table: Table) -> Iterable[Sentence]:

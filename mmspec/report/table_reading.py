@@ -141,7 +141,8 @@ def _tests(table: Table) -> Iterator[Sentence]:
             f"No tests against {wanted.baseline}: fewer than {MIN_TESTED} {units}, or no spread over them.",
         )
     else:
-        test = "paired t-test over runs with one seed" if paired else "Welch's t-test"
+        pairs = spans({len(cell.taken) for _, cell in cells_of(table) if cell.p is not None})
+        test = f"paired t-test over {pairs} pairs of runs with one seed" if paired else "Welch's t-test"
         yield (
             f"† differs from {wanted.baseline}: {test}, p < {ALPHA:g} after Holm's correction over the tests"
             f" of the column; cells with fewer than {MIN_TESTED} {units} are not tested. ",
