@@ -1,0 +1,73 @@
+"""Runs of run directories, recorded in W&B: by its real client, or put into the test double as they are."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from wandb_writing import Run
+
+from mmspec.plugins.api import RunInfo
+from mmspec.track.columns import to_columns
+from mmspec.track.wandb_layout import to_config, to_summary, wandb_id
+
+ENDED = {"finished": 0, "failed": 1, "interrupted": 130}
+
+
+def info_of(run):
+    """What a tracker is told of a run."""
+    return RunInfo(
+        experiment=run.experiment,
+        run_id=run.id,
+        label=run.label,
+        config=run.spec,
+        identity=run.identity,
+        provenance=run.provenance,
+    )
+
+
+def columns_of(run):
+    """The rows of a run as trackers see them: (step over all stages, columns)."""
+    stages = [stage["name"] for stage in run.spec["stages"]]
+    before, last = 0, {}
+    for row in run.rows():
+        if row.stage not in last:
+            before = sum(last.values())
+        last[row.stage] = row.step
+        yield before + row.step, to_columns(row, stages)
+
+
+def hold(server, run, *, entity="lab", project="digits", tags=(), created=None):
+    """Put a run into the double, as if it had been recorded there."""
+    held = Run(wandb_id(run.id))
+    config = {key: {"value": value} for key, value in to_config(info_of(run)).items()}
+    held.bucket = {
+        "entity": entity, "project": project, "config": json.dumps(config), "jobType": "train",
+        "groupName": f"{run.experiment}/{run.label}", "tags": list(tags), "displayName": run.id,
+    }  # fmt: skip
+    status = "finished" if run.status == "finished" else "running"
+    held.summary = json.loads(json.dumps(to_summary(status, run.values, run.result)))
+    held.state = status
+    held.created = created or held.created
+    held.history = [{**columns, "_step": step} for step, columns in columns_of(run)]
+    server.runs[held.name] = held
+    return held
+
+
+def record(run, folder: Path, *, mode, status="finished", until=None, since=0, project="digits"):
+    """Record a run by W&B's real client, of its rows those of steps from `since` up to `until`."""
+    import wandb
+
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = wandb.Settings(root_dir=str(folder), silent=True, console="off", reinit="create_new")
+    live = wandb.init(
+        entity="lab", project=project, id=wandb_id(run.id), config=to_config(info_of(run)), mode=mode,
+        resume="allow", settings=settings,
+    )  # fmt: skip
+    for step, columns in columns_of(run):
+        if step >= since and (until is None or step < until):
+            live.log(columns, step=step)
+    finished = status == "finished"
+    live.summary.update(to_summary(status, run.values if finished else {}, run.result if finished else None))
+    live.finish(exit_code=ENDED[status])
+    return live
