@@ -17,6 +17,8 @@ from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import Kind, RecordedRow
 from mmspec.system import sync
 
+_encode = json.JSONEncoder(ensure_ascii=False, default=dict).encode
+
 
 @attrs.frozen
 class Row(RecordedRow):
@@ -24,7 +26,8 @@ class Row(RecordedRow):
 
     def to_line(self) -> str:
         """The row as a line of metrics.jsonl."""
-        return json.dumps(attrs.asdict(self, recurse=False), ensure_ascii=False, default=dict) + "\n"
+        place = f'"stage": {_encode(self.stage)}, "step": {self.step}, "epoch": {self.epoch}'
+        return f'{{"kind": "{self.kind}", {place}, "values": {_encode(self.values)}}}\n'
 
     @classmethod
     def from_line(cls, line: str) -> Row:
@@ -115,7 +118,7 @@ def read_rows(
     """
     if not path.exists():
         return
-    part = _Part(kind, stage, None if names is None else {name: f"{_quoted(name)}: " for name in names})
+    part = _Part(kind, stage, None if names is None else {name: f"{_encode(name)}: " for name in names})
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:
@@ -171,10 +174,6 @@ class _Part:
             return row
         kept = {name: value for name, value in row.values.items() if name in self.names}
         return attrs.evolve(row, values=kept) if kept else None
-
-
-def _quoted(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
 
 
 def _number(values: str, begin: str) -> float:
