@@ -79,16 +79,17 @@ class Rows(list[Row]):
     def _repr_html_(self) -> str:
         """The table for notebooks, which style it, light or dark, as they do others."""
         keys = self._shown()[:_COLUMNS]
-        head = "".join(f'<th scope="col">{_html(key)}</th>' for key in keys)
+        head = "".join(
+            f'<th scope="col"{_side([row[key] for row in self])}>{_html(key)}</th>' for key in keys
+        )
         body = "".join(
-            f"<tr>{''.join(f'<td>{_html(_text(row[key]))}</td>' for key in keys)}</tr>"
+            f"<tr>{''.join(f'<td{_side([row[key]])}>{_html(_text(row[key]))}</td>' for key in keys)}</tr>"
             for row in islice(self, _ROWS)
         )
-        table = f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        begin = '<table class="dataframe" style="white-space: nowrap">'
+        table = f"{begin}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>" if self else ""
         rest = "".join(f"<p>{_html(line)}</p>" for line in self._rest(len(keys)))
-        return (
-            f'<div style="overflow-x: auto"><p>{_html(self.summary)}</p>{table if self else ""}{rest}</div>'
-        )
+        return f'<p>{_html(self.summary)}</p><div style="overflow-x: auto">{table}</div>{rest}'
 
 
 def _plain(value: Any) -> Any:
@@ -120,10 +121,19 @@ def _lines(key: str, values: list[Any]) -> list[str]:
     texts = [
         text if len(text) <= _CELL else text[: _CELL - 1] + "…" for text in map(one_line, map(_text, values))
     ]
-    number = all(value is None or isinstance(value, int | float) for value in values)
+    number = _are_numbers(values)
     head = one_line(key)
     width = max(map(len, (head, *texts)))
     return [text.rjust(width) if number else text.ljust(width) for text in (head, *texts)]
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    return all(value is None or isinstance(value, int | float) for value in values)
+
+
+def _side(values: Iterable[Any]) -> str:
+    """Numbers to the right, words to the left, whatever the notebook does by itself."""
+    return f' style="text-align: {"right" if _are_numbers(values) else "left"}"'
 
 
 def _html(text: str) -> str:

@@ -20,7 +20,8 @@ ORDER = [
     ("mmspec.records", "mmspec.track"),
     ("mmspec.launch",),
     ("mmspec.report",),
-    ("mmspec.experiment",),
+    ("mmspec.experiment", "mmspec.rows"),
+    ("mmspec.runs", "mmspec.reports"),
     ("mmspec",),
     ("mmspec.testing",),
     ("mmspec.cli",),
@@ -33,7 +34,20 @@ ONLY_IN = {
     "torchvision": "mmspec/plugins/_torchvision.py",
 }
 #: Packages that must be importable without torch; the working side of the plugin API needs it.
-TORCH_FREE = ("errors", "spec", "plugins", "records", "launch", "cli", "track", "report", "experiment")
+TORCH_FREE = (
+    "errors",
+    "spec",
+    "plugins",
+    "records",
+    "launch",
+    "cli",
+    "track",
+    "report",
+    "experiment",
+    "rows",
+    "runs",
+    "reports",
+)
 TORCH_SIDE = {f"mmspec/plugins/{name}.py" for name in ("working", "augment", "_torchvision")}
 PACKAGES = ("mmspec", "plugins", "examples")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
