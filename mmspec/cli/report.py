@@ -16,6 +16,7 @@ EXAMPLE = """\
 mmspec report reports/colored_digits.toml
 mmspec report reports/colored_digits.toml --format latex --format svg --out paper
 mmspec report reports/colored_digits.toml --site site
+mmspec report reports/colored_digits.toml --explain guided "Test accuracy, shifted"
 """
 
 
@@ -39,10 +40,42 @@ mmspec report reports/colored_digits.toml --site site
     type=click.Path(path_type=Path, file_okay=False),
     help="Write a static site to this folder instead: the report, a page for each run, and comparisons.",
 )
+@click.option(
+    "--explain",
+    nargs=2,
+    metavar="ROW COLUMN",
+    help="Write nothing; print all that is behind this cell. COLUMN is a head or a metric.",
+)
+@click.option("--table", metavar="TABLE", help="Of --explain: the number of the table, from 1, or its title.")
+@click.option("--watch", is_flag=True, help="Write the report again whenever its runs or its files change.")
 def command(
-    *, report: Path, runs: Path, out: Path | None, formats: tuple[str, ...], site: Path | None
+    *,
+    report: Path,
+    runs: Path,
+    out: Path | None,
+    formats: tuple[str, ...],
+    site: Path | None,
+    explain: tuple[str, str] | None,
+    table: str | None,
+    watch: bool,
 ) -> None:
     """Turn runs into the tables and figures that the definition REPORT describes."""
+    if table is not None and explain is None:
+        raise click.UsageError("--table says where --explain looks: give both")
+    if explain is not None:
+        if watch or site or out or formats:
+            raise click.UsageError("--explain writes nothing: it goes with --table and --runs alone")
+        from mmspec.cli.explaining import show_explanation
+
+        show_explanation(report, runs, explain, table, registry=open_registry())
+        return
+    if watch:
+        if site is not None:
+            raise click.UsageError("--watch does not write sites")
+        from mmspec.cli.watching import watch_report
+
+        watch_report(report, runs, out or default_folder(report), formats or FORMATS, open_registry())
+        return
     if site is not None:
         if out or formats:
             raise click.UsageError(

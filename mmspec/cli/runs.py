@@ -65,9 +65,13 @@ def list_runs(*, patterns: tuple[str, ...], runs: Path) -> None:
 @command.command("show", example="mmspec runs show guided-s0-1a2b3c4d", short_help="Show one run.")
 @click.argument("run", shell_complete=_complete_run)
 @runs_option
-def show(*, run: str, runs: Path) -> None:
+@click.option("--diff", is_flag=True, help="Show the changes that were not committed when it was made.")
+def show(*, run: str, runs: Path, diff: bool) -> None:
     """Show one run, by its id, the beginning of it, or its directory: what it was, and what came out."""
     record = _one(run, runs)
+    if diff:
+        click.echo((record.provenance.get("git") or {}).get("diff") or "no changes were recorded", nl=False)
+        return
     facts = table("", "")
     for name, value in _facts(record).items():
         facts.add_row(f"[bold]{name}[/]", escape(value))

@@ -70,7 +70,7 @@ def find_runs(root: Path) -> Found:
     runs: list[RunRecord] = []
     problems: list[Problem] = []
     known: dict[str, Any] = {}
-    for path in _run_folders(root):
+    for path in run_folders(root):
         try:
             runs.append(_load(path, known))
         except RecordError as error:
@@ -162,7 +162,7 @@ def _status_of_unfinished(path: Path) -> Status:
     return "failed" if (path / "failure.json").exists() else "unfinished"
 
 
-def _run_folders(root: Path) -> Iterator[Path]:
+def run_folders(root: Path) -> Iterator[Path]:
     """Run directories at most two levels below `root`, in order; half-made ones begin with a dot."""
     level = [str(root)]
     for _ in range(3):

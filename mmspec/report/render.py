@@ -42,7 +42,7 @@ _TEXTS: Mapping[str, tuple[str, Callable[[Document], str]]] = {
     "csv": ("table.csv", numbers.as_csv),
     "json": ("report.json", numbers.as_json),
 }
-_DRAWN = ("svg", "png")
+_DRAWN = ("svg", "png", "pgf")
 FORMATS = (*_TEXTS, *_DRAWN)
 
 
@@ -83,7 +83,7 @@ def render_report(
     document = make_document(
         path, runs_root=runs_root, folder=out, registry=registry, refresh=refresh, draw=draw
     )
-    return Report(document, tuple(_write(document, out, formats)))
+    return Report(document, tuple(write_document(document, out, formats)))
 
 
 def make_document(
@@ -236,8 +236,12 @@ def _draw(figure: Figure, groups: Groups) -> tuple[dict[str, bytes], list[Senten
         return as_files(canvas), [(remark,) for remark in remarks]
 
 
-def _write(document: Document, out: Path, formats: Iterable[str]) -> Iterator[Path]:
-    """Write the files; yields each."""
+def write_document(document: Document, out: Path, formats: Iterable[str]) -> Iterator[Path]:
+    """Write the files; yields each.
+
+    Raises:
+        ReportError: one cannot be written.
+    """
     wanted = set(formats)
     if wanted & {"html", "markdown"}:
         wanted.add("svg")
