@@ -22,7 +22,7 @@ import attrs
 from benchmarks.paired import growth
 
 SPECS = Path(__file__).parents[1] / "specs"
-RUNS, SEEDS, LINES = 1000, 10, 300
+RUNS, SEEDS, LINES = 1000, 10, 200
 #: Ten of the numbers that each run holds.
 VALUES = [f"{split}/{name}" for split in ("test", "test_iid") for name in
           ("accuracy", "accuracy.grey", "accuracy.color", "loss", "d_util")]  # fmt: skip

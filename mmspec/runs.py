@@ -13,7 +13,7 @@ from mmspec.plugins.registry import Registry, default_registry
 from mmspec.report.definition import Scalar
 from mmspec.report.groups import check_names
 from mmspec.report.selection import LeftOut, Reason, Selection, experiments, matches, said
-from mmspec.report.sources import read_sources
+from mmspec.report.sources import is_name, read_sources
 from mmspec.rows import Row, Rows
 from mmspec.spec.words import listed, show, suggestion
 
@@ -148,11 +148,13 @@ def _reasons(include: Collection[Reason] | Literal["all"]) -> Collection[str]:
 
 
 def _no_runs(patterns: Sequence[str], root: Path) -> ReportError:
+    """What was looked for, and what there is."""
+    what = f"there are no runs of {', '.join(patterns)}"
+    if not any(map(is_name, patterns)):
+        return ReportError(what)
     there = listed(folder.name for folder in experiments(root))
-    return ReportError(
-        f"there are no runs of {', '.join(patterns)}" + (f" under {root}" if there else ""),
-        hint=f"there are runs of: {there}" if there else f"{root} holds no runs; `runs` names their folder",
-    )
+    hint = f"there are runs of: {there}" if there else "`runs` names the folder of experiments"
+    return ReportError(f"{what} under {root}", hint=hint)
 
 
 def _chosen(

@@ -140,7 +140,7 @@ def test_no_runs_at_all_is_an_error_that_says_what_there_is(tmp_path):
     write_run(tmp_path, A, 0, {"x": 1.0})
     with pytest.raises(ReportError, match="there are runs of: colored_digits"):
         mmspec.load_runs("colored_digist", runs=tmp_path)
-    with pytest.raises(ReportError, match="holds no runs"):
+    with pytest.raises(ReportError, match="names the folder of experiments"):
         mmspec.load_runs(runs=tmp_path / "nowhere")
 
 
