@@ -14,11 +14,14 @@ from benchmarks.memory import memory
 from benchmarks.packed import packed
 from benchmarks.paired import machine
 from benchmarks.precision import precision
+from benchmarks.reports import reports
 from benchmarks.startup import startup
+from benchmarks.tracking import tracking
 from benchmarks.video import video
 
 ALL: dict[str, Callable[[], list[str]]] = {
     "startup": startup,
+    "reports": reports,
     "memory": memory,
     "digits": digits,
     "resnets": resnets,
@@ -29,6 +32,7 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "gpu": gpu,
     "packed": packed,
     "video": video,
+    "tracking": tracking,
 }
 
 

@@ -92,6 +92,7 @@ class TrackioSession(TrackerSession):
         self._rows: queue.SimpleQueue[_Row] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._failure: Exception | None = None
+        self._result: Mapping[str, Any] | None = None
         self._on = True
         self._step = 0
         self._thread = threading.Thread(target=self._write_all, name="trackio", daemon=True)
@@ -103,11 +104,15 @@ class TrackioSession(TrackerSession):
             self._step = step
             self._rows.put(self._row({name: float(value) for name, value in values.items()}, step))
 
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Keep what came out, to be written with the end."""
+        self._result = result
+
     def finish(self, status: Ended, values: Mapping[str, float]) -> None:
         """Write what is left, how the run ended, and the final metrics."""
         if not self._is_on():
             return
-        self._config[RUN_KEY] |= to_summary(status, {})
+        self._config[RUN_KEY] |= to_summary(status, {}, self._result)
         self._rows.put(self._row({FINAL + name: float(value) for name, value in values.items()}, self._step))
         self._ending.set()
         self._thread.join(FINISH_TIMEOUT)
