@@ -49,7 +49,7 @@ def explain(document: Document, row: str, column: str, table: str | None = None)
     blocks = [block for block in blocks if any(row == each.label for each in block.grid.rows)]
     found = [place for block in blocks for place in _places(block, row, column)]
     if not found:
-        names = dict.fromkeys(name for block in blocks for each in _names(block) for name in each)
+        names = dict.fromkeys(each[0] for block in blocks for each in _names(block))
         raise ReportError(
             f"row {show(row)} has no column {show(column)}", hint=suggestion(column, names, of="columns")
         )

@@ -6,16 +6,29 @@ from fake_runs import write_demo
 from mmspec.plugins.discovery import Discovery
 from mmspec.plugins.registry import make_registry
 from mmspec.report import render_report
-from mmspec.report.figures import Bars, Curves
-from mmspec.report.points import Points
+from mmspec.report.figures import Bars, Confusion, Curves, Paired, Points, Scatter
+from mmspec.report.stale import Comparison
 
 
 @pytest.fixture(scope="session")
 def registry():
     """The figures of mmspec, whatever is installed."""
+    figures = (Bars, Confusion, Curves, Paired, Points, Scatter)
     return make_registry(Discovery((), ())).with_plugins(
-        {("figure", "curves"): Curves, ("figure", "bars"): Bars, ("figure", "points"): Points}
+        {("figure", figure.__name__.lower()): figure for figure in figures}
     )
+
+
+@pytest.fixture(autouse=True)
+def _no_comparison(request, monkeypatch):
+    """Made-up runs have made-up specs and code: they are compared with nothing unless a test asks for it."""
+    if "comparing" not in request.fixturenames:
+        monkeypatch.setattr("mmspec.report.render.compare", lambda *_: Comparison())
+
+
+@pytest.fixture
+def comparing():
+    """The runs of this test are compared with the specs on disk and the code that is installed."""
 
 
 @pytest.fixture
