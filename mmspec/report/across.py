@@ -22,10 +22,10 @@ def columns_of(wanted: definition.Table, rows: Sequence[RowRuns], selection: Sel
         ReportError: `across` names a label or a value that no run has.
     """
     columns = [attrs.evolve(c, aggregate=c.aggregate or wanted.aggregate) for c in wanted.columns]
-    if wanted.across is None:
+    if wanted.over is None:
         return tuple(columns)
-    by = wanted.across.by
-    heads = _heads(wanted.across, _within(rows, selection))
+    by = wanted.over.by
+    heads = _heads(wanted.over, _within(rows, selection))
     return tuple(
         attrs.evolve(
             column,

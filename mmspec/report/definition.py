@@ -151,7 +151,7 @@ class Table:
     title: str = key("the caption")
     text: str = key("a sentence or two under the caption", default="")
     rows: Rows | None = key("the rows; absent: those of the report", default=None)
-    across: Across | None = key(
+    across: str | Across | None = key(
         "each column stands once for each value of this label or key (each dataset, say)", default=None
     )
     aggregate: Aggregate = key(
@@ -165,6 +165,11 @@ class Table:
     )
     mean_rank: bool = key("a last column with the mean rank of each row over the columns", default=False)
     underline_second: bool = key("underline the second best", default=False)
+
+    @property
+    def over(self) -> Across | None:
+        """What the columns stand across, said in full."""
+        return Across(by=self.across) if isinstance(self.across, str) else self.across
 
 
 @attrs.frozen(kw_only=True)

@@ -37,7 +37,7 @@ class _Checks:
 
     def across(self, table: Table, path: Path) -> None:
         """The heads of the values tell them apart."""
-        labels = list(table.across.labels.items()) if table.across else []
+        labels = list(table.over.labels.items()) if table.over else []
         for place, (value, label) in enumerate(labels):
             if not label:
                 self.add((*path, "across", "labels", value), "is empty")
@@ -48,9 +48,9 @@ class _Checks:
     def column(self, column: Column, table: Table, path: Path) -> None:
         """What a column shows can be had, and what stands beside it is of the same."""
         how = column.aggregate or table.aggregate
-        if table.across is not None and table.across.by in column.where:
-            what = f"the columns stand across {table.across.by} already"
-            self.add((*path, "where", table.across.by), what, "remove it, or across")
+        if table.over is not None and table.over.by in column.where:
+            what = f"the columns stand across {table.over.by} already"
+            self.add((*path, "where", table.over.by), what, "remove it, or across")
         if column.show == "delta" and table.baseline is None:
             hint = 'add baseline = "…" to the table: the row that others are compared with'
             self.add((*path, "show"), "there is no baseline to differ from", hint)
@@ -71,10 +71,10 @@ class _Checks:
         if column.show != "value":
             hint = 'let it stand beside the column with show = "value"'
             self.add((*path, "published"), "published figures are values, and this column shows none", hint)
-        if table.across is not None and not by_value:
-            what = f"each value of {table.across.by} needs a published column of its own"
+        if table.over is not None and not by_value:
+            what = f"each value of {table.over.by} needs a published column of its own"
             hint = 'write column = { VALUE = "its column", … }; values that are left out have none'
             self.add((*path, "published"), what, hint)
-        elif table.across is None and by_value:
+        elif table.over is None and by_value:
             what = "only with across there are values to choose by"
             self.add((*path, "published", "column"), what, 'write column = "…"')
