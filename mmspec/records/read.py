@@ -22,9 +22,13 @@ from mmspec.records.metrics import Row, read_rows
 
 @attrs.frozen(eq=False, slots=False)
 class RunRecord(RecordedRun):
-    """A run directory. Rows, provenance and the like are read when asked for."""
+    """A run directory. Rows, provenance and the like are read when asked for.
+
+    `common` holds what the provenance of runs that were found together has in common: diffs are long.
+    """
 
     path: Path
+    common: dict[str, Any] = attrs.field(factory=dict, repr=False)
 
     @property
     def address(self) -> str:
@@ -34,7 +38,7 @@ class RunRecord(RecordedRun):
     @cached_property
     def provenance(self) -> Mapping[str, Any]:
         """Command, code, packages, machine."""
-        return _read(self.path / "provenance.json", shape.PROVENANCE)
+        return _shared_parts(_read(self.path / "provenance.json", shape.PROVENANCE), self.common)
 
     @cached_property
     def failure(self) -> Mapping[str, Any] | None:
@@ -70,9 +74,10 @@ def find_runs(root: Path) -> Found:
     runs: list[RunRecord] = []
     problems: list[Problem] = []
     known: dict[str, Any] = {}
+    common: dict[str, Any] = {}
     for path in run_folders(root):
         try:
-            runs.append(_load(path, known))
+            runs.append(_load(path, known, common))
         except RecordError as error:
             problems += error.problems
     return Found(tuple(runs), tuple(problems))
@@ -87,18 +92,18 @@ def load_run(path: Path) -> RunRecord:
     path = Path(path)
     if not (path / "spec.json").exists():
         raise RecordError(Problem("is not a run directory: it holds no spec.json", Location(str(path))))
-    return _load(path, {})
+    return _load(path, {}, {})
 
 
-def _load(path: Path, known: dict[str, Any]) -> RunRecord:
+def _load(path: Path, known: dict[str, Any], common: dict[str, Any]) -> RunRecord:
     """The run in this directory. What it shares with runs that were read before, it takes from `known`."""
     spec = _shared_parts(_read(path / "spec.json", shape.SPEC), known)
     identity = _shared_parts(_read(path / "identity.json", shape.IDENTITY), known)
     result = read_json_if_there(path / "result.json")
     if result is None:
-        return RunRecord(_status_of_unfinished(path), spec, identity, None, path)
+        return RunRecord(_status_of_unfinished(path), spec, identity, None, path, common)
     shape.require(path / "result.json", result, shape.RESULT)
-    return RunRecord("finished", spec, identity, _lean(result), path)
+    return RunRecord("finished", spec, identity, _lean(result), path, common)
 
 
 def _shared_parts(content: dict[str, Any], known: dict[str, Any]) -> dict[str, Any]:
