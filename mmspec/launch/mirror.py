@@ -9,9 +9,10 @@ from typing import Literal, TypeVar
 
 import attrs
 
+from mmspec.launch.kept import kept_files
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
 from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRow
-from mmspec.records import RunDirectory, load_run
+from mmspec.records import RunDirectory, RunRecord, load_run
 from mmspec.records.directory import DrawnGraph
 from mmspec.track.columns import to_columns
 
@@ -39,6 +40,8 @@ class MirroredRun:
     def row(self, kind: Kind, *, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append a row, and mirror it."""
         self.directory.row(kind, stage, step, epoch, values)
+        if not self.trackers:
+            return
         if stage not in self._offsets:
             self._offsets[stage] = self._steps_before(stage)
         at = self._offsets[stage] + step
@@ -69,9 +72,26 @@ class MirroredRun:
         self.directory.progress(stage, epoch, epochs, step, steps)
 
     def end(self, status: Literal["finished", "failed", "interrupted"], values: Mapping[str, float]) -> None:
-        """Tell trackers that have started that the process ends."""
-        if self._sessions is not None:
-            self._tell(lambda session: session.finish(status, values))
+        """Tell trackers that have started that the process ends; of a finished run, all that came out."""
+        if self._sessions is None:
+            return
+        if status == "finished":
+            self._hand_over(load_run(self.directory.path))
+        self._tell(lambda session: session.finish(status, values))
+
+    def _hand_over(self, run: RunRecord) -> None:
+        """Give trackers the result, and the files that they want to keep."""
+        result = run.result
+        if result is not None:
+            self._tell(lambda session: session.result(result))
+        assert self._sessions is not None
+        for name, session in list(self._sessions.items()):
+            self._guard(name, partial(self._keep, self.trackers[name], session, run))
+
+    def _keep(self, tracker: Tracker, session: TrackerSession, run: RunRecord) -> None:
+        for name in tracker.keeps():
+            if files := kept_files(run, name):
+                session.artifact(name, files)
 
     def _steps_before(self, stage: str) -> int:
         """Steps that the stages before this one have taken, from their rows."""

@@ -69,9 +69,9 @@ __all__ = [
     "LabelledArray", "Launcher", "Location", "Looks", "Metric", "Mistake", "ModalityInfo",
     "MultiModalNetwork", "NetworkOutput", "Objective", "ObjectiveTerms", "Optimizer", "Outline", "Plugin",
     "Problem", "RandomCrop", "RandomShift", "RecordError", "RecordedRow", "RecordedRun", "Role", "RunInfo",
-    "RunSource", "Schedule", "Source", "SplitMetric", "Status", "Step", "Strategy", "StreamingMetric",
-    "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below", "between", "cache_folder",
-    "hash_files", "load_torchvision", "one_of", "option",
+    "RunSource", "Sampler", "Schedule", "Source", "SplitMetric", "Status", "Step", "Strategy",
+    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below",
+    "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 
@@ -248,6 +248,22 @@ class Dataset(Plugin):
         return ()
 
 
+class Sampler(Plugin):
+    """Which training samples a step sees."""
+
+    kind = "sampler"
+
+    @abstractmethod
+    def batches(self, source: Source, *, batch_size: int, seed: int, epoch: int) -> Sequence[np.ndarray]:
+        """The positions (n,) in `source` of each batch of an epoch: the same for the same arguments.
+
+        All epochs have equally many batches; none has more samples than `batch_size`, or none at all.
+
+        Raises:
+            DataError: the source cannot be sampled so.
+        """
+
+
 # ---------------------------------------------------------------- network
 
 
@@ -381,7 +397,10 @@ class TrackerSession(ABC):
     ) -> None:
         """The end: final metrics by name."""
 
-    def artifact(self, name: Kept, files: Mapping[str, Path]) -> None:  # noqa: B027 - as above
+    def result(self, result: Mapping[str, Any]) -> None:  # noqa: B027 - as below
+        """The whole result of a run that has finished (its result.json), before `artifact` and `finish`."""
+
+    def artifact(self, name: Kept, files: Mapping[str, Path]) -> None:  # noqa: B027 - as below
         """Files to keep with the run, by the names they get there; only what the tracker `keeps`."""
 
     def picture(self, name: str, svg: str) -> None:  # noqa: B027 - a tracker may have no use for it

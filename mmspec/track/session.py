@@ -1,12 +1,13 @@
-"""One run as W&B sees it: rows, pictures and the result, none of which can stop the run."""
+"""One run as W&B sees it: rows, pictures, files and the result, none of which can stop the run."""
 
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Any, Literal
 
-from mmspec.plugins.api import TrackerSession
+from mmspec.plugins.api import Kept, TrackerSession
+from mmspec.track.wandb_folders import everything_under
+from mmspec.track.wandb_layout import ARTIFACT_TYPES, artifact_name, to_summary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,45 +43,24 @@ class NoSession(TrackerSession):
         """Do nothing."""
 
 
-class LastStep:
-    """The last step whose row is complete, in a file that outlives a kill; -1 when there is none.
-
-    `wandb sync` renumbers a row whose step an earlier part of the run has already. So what is recorded
-    offline must begin after all that was recorded before.
-    """
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def read(self) -> int:
-        """The step on file."""
-        return int(self._file.read_bytes() or -1) if self._file.exists() else -1
-
-    def write(self, step: int) -> None:
-        """Put a step on file: one write of fixed width, so that a kill leaves the old one or the new one."""
-        file = os.open(self._file, os.O_WRONLY | os.O_CREAT, 0o644)
-        try:
-            os.pwrite(file, b"%20d" % step, 0)
-        finally:
-            os.close(file)
-
-
 class WandbSession(TrackerSession):
     """A W&B run that has begun. At the first error it says so, and ignores all that follows.
 
-    `first` is the first step that W&B does not have yet; `upload` the command that uploads what is here.
+    `folder` is where W&B writes; `upload` is the command that uploads it; `first` is the first step that is
+    not recorded yet.
     """
 
     def __init__(
-        self, run: wandb.Run, say: Callable[[str], None], *, upload: str, first: int, last: LastStep
+        self, run: wandb.Run, say: Callable[[str], None], *, folder: Path, upload: str, first: int
     ) -> None:
         self._run = run
+        self._folder = folder
         self._say = say
         self._upload = upload
         self._on = True
         self._step = first
-        self._logged = False
-        self._last = last
+        self._result: Mapping[str, Any] | None = None
+        self._try(lambda: run.summary.update(to_summary("running", {})))
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Log a row at `step`; rows of one step are merged, rows of an earlier step are known already."""
@@ -98,13 +78,31 @@ class WandbSession(TrackerSession):
         if self._step == 0:
             self._try(log_picture)
 
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Keep the result until `finish`."""
+        self._result = result
+
+    def artifact(self, name: Kept, files: Mapping[str, Path]) -> None:
+        """Log files as an artifact; what is recorded offline goes up with the rest."""
+
+        def log_artifact() -> None:
+            import wandb
+
+            artifact = wandb.Artifact(artifact_name(self._run.id, name), type=ARTIFACT_TYPES[name])
+            for inside, path in files.items():
+                # Checkpoints are large and stay as they are: W&B need not copy them. The log may go on.
+                policy: Any = "immutable" if name == "best" else "mutable"
+                artifact.add_file(str(path), name=inside, policy=policy, skip_cache=True)
+            self._run.log_artifact(artifact)
+
+        with everything_under(self._folder):
+            self._try(log_artifact)
+
     def finish(self, status: Status, values: Mapping[str, float]) -> None:
-        """Put the result in the summary and upload what is left, within the time limit of `_settings`."""
+        """Put the result in the summary and upload what is left, within the time limit of the settings."""
 
         def finish_run() -> None:
-            self._run.summary.update({**values, "status": status})
-            if self._logged:
-                self._last.write(self._step)
+            self._run.summary.update(to_summary(status, values, self._result))
             self._run.finish(exit_code=_EXIT_CODES[status])
 
         self._try(finish_run)
@@ -112,9 +110,7 @@ class WandbSession(TrackerSession):
 
     def _log(self, row: dict[str, Any], step: int) -> None:
         self._run.log(row, step=step)
-        if step > self._step:  # W&B writes a row when the next one begins
-            self._last.write(self._step)
-        self._step, self._logged = step, True
+        self._step = step
 
     def _try(self, act: Callable[[], None]) -> None:
         if not self._on:

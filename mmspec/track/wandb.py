@@ -5,37 +5,37 @@ before `wandb.init` (which would otherwise ask for one on a terminal, for ever),
 a connection, and both the beginning and the end of a run have a time limit. What cannot go online is
 recorded in the tracker's folder, and the user is told once how to upload it.
 
-`wandb` is imported by nobody but the functions of this module.
+`wandb` is imported by nobody but functions.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 import shlex
+import shutil
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
+from mmspec.plugins.api import Kept, RunInfo, Tracker, TrackerSession, option
 from mmspec.track.reach import answers, credentials
-from mmspec.track.session import LastStep, NoSession, WandbSession, reason, restart_service
+from mmspec.track.session import NoSession, WandbSession, reason, restart_service
+from mmspec.track.wandb_folders import everything_under
+from mmspec.track.wandb_layout import LONGEST_NAME, to_config, wandb_id
+from mmspec.track.wandb_segments import last_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Collection
 
     import wandb
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 
-#: Seconds: to connect to the server, to begin a run online, and to upload the rest at its end.
-PROBE_TIMEOUT, INIT_TIMEOUT, FINISH_TIMEOUT = 2.0, 20.0, 60.0
-#: W&B refuses longer names, and these signs in the id of a run.
-_LONGEST_NAME = 128
-_NOT_IN_ID = re.compile(r"[/\\#?%:\s]+")
+#: Seconds: to connect to the server, to begin a run online, and to upload the rest at its end. W&B's service
+#: begins a run in one or two; what is not up at the end goes up by `mmspec runs sync`.
+PROBE_TIMEOUT, INIT_TIMEOUT, FINISH_TIMEOUT = 2.0, 10.0, 10.0
 
 
 @attrs.frozen(kw_only=True)
@@ -46,35 +46,53 @@ class WandbTracker(Tracker):
     entity: str | None = option("the W&B user or team; absent: your default entity", default=None)
     mode: Mode = option(
         "auto: WANDB_MODE if set, else online where there are a key and a server; online: do not test the "
-        "connection first; offline: upload later with `wandb sync`; disabled: do nothing",
+        "connection first; offline: upload later with `mmspec runs sync`; disabled: do nothing",
         default="auto",
     )
+    group: str | None = option("the group in W&B; absent: experiment and labels", default=None)
+    job_type: str = option("the kind of job in W&B", default="train")
     tags: tuple[str, ...] = option("tags of the run in W&B", default=())
     notes: str | None = option("a description of the run in W&B", default=None)
+    artifacts: tuple[Kept, ...] = option(
+        "what W&B keeps of a finished run: best (the selected checkpoint of each stage), report (the files "
+        "that a report reads)",
+        default=(),
+    )
 
     def start(self, run: RunInfo, *, folder: Path, say: Callable[[str], None]) -> TrackerSession:
         """Begin the run in W&B, or go on with it: the same `run_id` is the same W&B run."""
         mode = _mode(self.mode)
         if mode == "disabled":
             return NoSession()
-        group = f"{run.experiment}/{run.label}" if run.label else run.experiment
+        label = f"{run.experiment}/{run.label}" if run.label else run.experiment
         asked = {
             "project": self.project or run.experiment,
             "entity": self.entity,
-            "id": _NOT_IN_ID.sub("-", run.run_id),
-            "name": run.run_id[:_LONGEST_NAME],
-            "group": group[:_LONGEST_NAME],
-            "job_type": "train",
+            "id": wandb_id(run.run_id),
+            "name": run.run_id[:LONGEST_NAME],
+            "group": (self.group or label)[:LONGEST_NAME],
+            "job_type": self.job_type,
             "tags": list(self.tags) or None,
             "notes": self.notes,
-            "config": named_stages(run.config),
+            "config": to_config(run),
             "resume": "allow",
         }
+        upload = _upload_command(run.run_id, folder.absolute())
         try:
-            return _begin(asked, mode, folder.absolute(), say)
+            return _begin(asked, mode, folder.absolute(), upload, say)
         except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
             say(f"W&B: this run is not mirrored: {reason(error)}")
             return NoSession()
+
+    def keeps(self) -> Collection[Kept]:
+        """What `artifacts` asks for."""
+        return () if _mode(self.mode) == "disabled" else self.artifacts
+
+    def sync(self, folder: Path, *, say: Callable[[str], None]) -> bool:
+        """Upload the segments that are not up yet, in order."""
+        from mmspec.track.wandb_sync import upload_all
+
+        return upload_all(folder.absolute(), say)
 
 
 def _mode(wanted: Mode) -> str:
@@ -85,44 +103,57 @@ def _mode(wanted: Mode) -> str:
     return wanted
 
 
-def named_stages(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with its stages as a table by name: W&B filters and groups by keys of tables only."""
-    stages = config.get("stages")
-    if isinstance(stages, list) and all(isinstance(stage, dict) and "name" in stage for stage in stages):
-        return {**config, "stages": {stage["name"]: stage for stage in stages}}
-    return dict(config)
+def _upload_command(run_id: str, folder: Path) -> str:
+    """What a user types to upload the run; a tracker's folder is ROOT/EXPERIMENT/RUN/track/NAME."""
+    root = folder.parents[3] if len(folder.parents) > 3 else folder
+    where = "" if root == Path("runs").absolute() else f" --runs {shlex.quote(str(root))}"
+    return f"mmspec runs sync {shlex.quote(run_id)}{where}"
 
 
-def _begin(run: dict[str, Any], mode: str, folder: Path, say: Callable[[str], None]) -> TrackerSession:
+def _begin(
+    run: dict[str, Any], mode: str, folder: Path, upload: str, say: Callable[[str], None]
+) -> TrackerSession:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):  # W&B would move to the temporary directory without a word
         pass
-    last = LastStep(folder / "last_step")
-    with _everything_under(folder):
+    with everything_under(folder):
         import wandb
 
         if not hasattr(wandb, "init"):  # a folder ./wandb, as W&B leaves it, can be imported too
             raise ImportError("the package wandb is not installed")
+        last = last_step(folder)
         obstacle = "mode is offline"
         if mode != "offline":
-            key, obstacle = _way_online(wandb.setup().settings, probe=mode == "auto")
-            if not obstacle:
-                try:
-                    live = wandb.init(**run, settings=_settings(folder, mode="online", **key))
-                except Exception as error:  # noqa: BLE001 - whatever it is, offline still works
-                    obstacle = reason(error)
-                    restart_service()  # it would go on trying, and let nobody else have the run's id
-                else:
-                    say(f"W&B: {live.url}")
-                    upload = f"wandb sync {shlex.quote(live.settings.sync_dir)}"
-                    return WandbSession(live, say, upload=upload, first=live.starting_step, last=last)
+            live, obstacle = _go_online(run, folder, last, probe=mode == "auto")
+            if live is not None:
+                say(f"W&B: {live.url}")
+                return WandbSession(live, say, folder=folder, upload=upload, first=live.starting_step)
         recorded = wandb.init(**run, settings=_settings(folder, mode="offline"))
-    upload = f"wandb sync {shlex.quote(str(folder / 'wandb'))}/offline-run-*"
     say(f"W&B: recorded offline ({obstacle}); upload with: {upload}")
-    return WandbSession(recorded, say, upload=upload, first=last.read() + 1, last=last)
+    return WandbSession(recorded, say, folder=folder, upload=upload, first=last + 1)
 
 
-def _way_online(settings: wandb.Settings, *, probe: bool) -> tuple[dict[str, str], str]:
+def _go_online(run: dict[str, Any], folder: Path, last: int, *, probe: bool) -> tuple[wandb.Run | None, str]:
+    """The run, begun online; else what stands in the way. `last` is the last step on this machine."""
+    import wandb
+
+    key, obstacle = way_online(wandb.setup().settings, probe=probe)
+    if obstacle:
+        return None, obstacle
+    try:
+        live = wandb.init(**run, settings=_settings(folder, mode="online", **key))
+        if live.starting_step > last:
+            return live, ""
+        # W&B takes rows in order only: those that are missing there would be left out for ever.
+        live.finish(exit_code=1)
+        shutil.rmtree(live.settings.sync_dir, ignore_errors=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, offline still works
+        restart_service()  # it would go on trying, and let nobody else have the run's id
+        return None, reason(error)
+    return None, "an earlier part of the run is not in W&B yet"
+
+
+def way_online(settings: wandb.Settings, *, probe: bool) -> tuple[dict[str, str], str]:
     """How to log in without being asked, and what stands in the way of going online ("" if nothing)."""
     server = settings.base_url
     if "finish_timeout" not in type(settings).model_fields:
@@ -151,25 +182,3 @@ def _settings(folder: Path, **chosen: Any) -> wandb.Settings:
         **chosen,
     }
     return wandb.Settings(**{k: v for k, v in wanted.items() if k in wandb.Settings.model_fields})
-
-
-@contextlib.contextmanager
-def _everything_under(folder: Path) -> Iterator[None]:
-    """Let W&B put its files, caches and logs under `folder` as long as this lasts, and print nothing.
-
-    The process that W&B starts meanwhile keeps these settings. WANDB_CONFIG_DIR stays as it is: the
-    address of the user's server may stand there. W&B reports its own errors to its server, and waits at
-    exit for a server that does not answer; so that is off.
-    """
-    places = {"WANDB_DIR": "", "WANDB_CACHE_DIR": "cache", "WANDB_DATA_DIR": "data"}
-    ours = {name: str(folder / place) for name, place in places.items()}
-    ours |= {"WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value

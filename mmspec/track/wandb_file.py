@@ -1,28 +1,19 @@
 """The files that W&B writes on this machine: `run-<id>.wandb`.
 
-A header of 7 bytes (`:W&B`, 0xBEE1, version 0), then the framing of LevelDB's logs: blocks of 32 KiB with
-chunks of (CRC-32, length, kind), a record being one whole chunk or several in a row. A record is a protobuf
-message of the `wandb` package. A file whose end is torn, because its process was killed or is at work, is
-read as far as it goes.
+Logs (see `wandb_log`) whose records are protobuf messages of the `wandb` package. A file whose end is torn,
+because its process was killed or is at work, is read as far as it goes.
 """
 
 from __future__ import annotations
 
 import json
-import struct
-import zlib
 from collections.abc import Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
 import attrs
 
-from mmspec.errors import Location, Problem, RecordError
-
-BLOCK = 32 * 1024
-_HEAD = struct.Struct("<4sHB")
-_CHUNK = struct.Struct("<IHB")
-_WHOLE, _FIRST, _MIDDLE, _LAST = 1, 2, 3, 4
+from mmspec.track.wandb_log import Log
 
 
 @attrs.define(eq=False)
@@ -142,45 +133,15 @@ def _typed(item: Any) -> Any:
     return None
 
 
-# ---------------------------------------------------------------- bytes
-
-
 def _messages(path: Path, segment: Segment) -> Iterator[Any]:
     """The records of a file as messages; what cannot be read ends them, and is noted in the segment."""
     from wandb.proto import wandb_internal_pb2 as protocol
 
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise RecordError(Problem(f"cannot be read: {error.strerror}", Location(str(path)))) from None
-    if len(content) < _HEAD.size or _HEAD.unpack_from(content) != (b":W&B", 0xBEE1, 0):
-        raise RecordError(Problem("is no file of W&B, or of an unknown version", Location(str(path))))
-    for data in _records(memoryview(content), segment):
+    log = Log(path)
+    for data in log.records():
         try:
             yield protocol.Record.FromString(data)  # type: ignore[attr-defined]
         except ValueError:
             segment.damage = "a record is no message of W&B"
             return
-
-
-def _records(content: memoryview, segment: Segment) -> Iterator[bytes]:
-    """The records of a log, up to where it ends or is damaged."""
-    at, parts = _HEAD.size, bytearray()
-    while at + _CHUNK.size <= len(content):
-        if BLOCK - at % BLOCK < _CHUNK.size:  # too short for a chunk: padding
-            at += BLOCK - at % BLOCK
-            continue
-        checksum, length, kind = _CHUNK.unpack_from(content, at)
-        data = content[at + _CHUNK.size : at + _CHUNK.size + length]
-        if len(data) < length or not (kind or checksum or length):  # torn, or zeros of a file system
-            return
-        if zlib.crc32(data, zlib.crc32(bytes([kind]))) != checksum:
-            if at + _CHUNK.size + length < len(content):
-                segment.damage = f"a checksum does not match at byte {at}"
-            return
-        at += _CHUNK.size + length
-        if kind in (_WHOLE, _FIRST):
-            parts.clear()
-        parts += data
-        if kind in (_WHOLE, _LAST):
-            yield bytes(parts)
+    segment.damage = log.damage

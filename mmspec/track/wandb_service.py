@@ -83,6 +83,18 @@ class Service:
                 )  # no keys: rows that lack one would be left out
             return [dict(row) for row in rows]
 
+    def standing(self, run_id: str) -> tuple[int, Mapping[str, Any]]:
+        """The last step of a run's history, and its summary, as they are now; -1 and nothing without it."""
+        names = (self._address.entity, self._address.project, run_id)
+        with self._asking():
+            from wandb.apis.public.runs import RunNotFoundError
+
+            try:
+                run = self._api.run("/".join(name for name in names if name))
+            except RunNotFoundError:
+                return -1, {}
+            return int(run.lastHistoryStep), dict(run.summary)
+
     def _log_in(self) -> Any:
         import wandb
 

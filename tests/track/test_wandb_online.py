@@ -117,7 +117,7 @@ def test_a_server_that_dies_does_not_hold_up_the_end(start, said, server, monkey
     assert logged < 2
     assert time.monotonic() - began < 8
     assert "mirroring stopped" in said.lines[1]
-    assert "wandb sync" in said.lines[1]
+    assert "mmspec runs sync" in said.lines[1]
     (segment,) = tmp_path.glob("track/wandb/run-*")
     assert len(history(read_offline(segment))) == 500
 
