@@ -19,7 +19,7 @@ from mmspec.spec.words import suggestion
 from mmspec.track.columns import EPOCH
 from mmspec.track.optional import install, missing_package
 from mmspec.track.trackio_store import open_store
-from mmspec.track.wandb_layout import RUN_KEY
+from mmspec.track.wandb_layout import RUN_KEY, STATUS_KEY
 from mmspec.track.wandb_run import make_run
 
 FORM = "trackio://project, and ?folder=PATH where trackio's projects are not in its own place"
@@ -54,11 +54,13 @@ class TrackioSource(RunSource):
         runs: list[RecordedRun] = []
         strangers = 0
         for run_id, config in configs.items():
+            summary = _summary(config)
+            at_work = summary.get(STATUS_KEY) == "running" and ages.get(run_id, LIVELY) < LIVELY
             try:
                 run = make_run(
                     config,
-                    _summary(config),
-                    running=ages.get(run_id, LIVELY) < LIVELY,
+                    summary,
+                    running=at_work,
                     address=f"trackio://{project}/{run_id}",
                     history=partial(_history, project, run_id, store),
                 )
