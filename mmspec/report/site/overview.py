@@ -18,6 +18,7 @@ from mmspec.report.text import minus
 
 #: So many metrics of the report's tables stand in the list of runs.
 _METRICS = 3
+_LIST = "runs sortable quiet"
 
 
 def overview_page(site: Site) -> str:
@@ -70,12 +71,8 @@ def _runs(site: Site) -> str:
     heads += [_head(column) for column in columns]
     heads += ["took", "made"]
     rows = (_row(run, site, columns, several) for run in runs)
-    said = lead(f"{len(runs)} runs; each leads to its page.")
-    return (
-        said + table("Runs of this report", heads, rows, classes="runs sortable quiet", name="list")
-        if runs
-        else ""
-    )
+    listed = table("Runs of this report", heads, rows, classes=_LIST, name="list")
+    return lead(f"{len(runs)} runs; each leads to its page.") + listed if runs else ""
 
 
 def _columns(site: Site) -> list[Column]:
@@ -126,7 +123,7 @@ def _left_out(site: Site) -> str:
         "Runs that do not enter, and why",
         ["run", "seed", "status", "why"],
         rows,
-        classes="runs sortable quiet",
+        classes=_LIST,
     )
 
 

@@ -33,7 +33,7 @@ class Entry:
 
 def entries(tree: Mapping[str, Any], above: KeyPath = ()) -> Iterator[Entry]:
     """The values of a stage, or of a table around the stages, in order."""
-    for path, value in _leaves(tree, above):
+    for path, value in _leaves(tree, above) if tree else ():
         depth = 2 if path[0] == "modalities" else 1
         depth = min(depth, len(path) - 1)
         yield Entry(dotted(path[:depth]), dotted(path[depth:]), toml(value), path)
