@@ -56,7 +56,7 @@ class Words:
 
 @attrs.frozen
 class Picture:
-    """A figure, drawn: `data` are its files' contents by format (svg, png)."""
+    """A figure, drawn: `data` are its files' contents by format (svg, png, pgf)."""
 
     name: str
     title: str

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from mmspec.report.pgf import as_pgf
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -16,7 +18,9 @@ INK = "#1f1f1f"
 #: Okabe and Ito (2008): told apart with any colour vision. Their yellow is too light for lines.
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#7f7f7f")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)), (0, (2.5, 1.2)))
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+#: Of bars of one value each, beside their colours.
+HATCHES = ("", "/////", "-----", "xxxxx", "|||||", "\\\\\\\\\\")
 
 _STYLE: Any = {
     "font.family": "DejaVu Sans",  # it comes with matplotlib, so pictures are the same everywhere
@@ -44,6 +48,8 @@ _STYLE: Any = {
     "legend.frameon": False,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
+    "hatch.linewidth": 0.5,
+    "pgf.rcfonts": False,
     "svg.fonttype": "path",
     "svg.hashsalt": "mmspec",
     "path.simplify": True,
@@ -51,12 +57,17 @@ _STYLE: Any = {
 
 
 def looks(labels: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """A colour, a dash pattern and a marker for each label, in order."""
+    """A colour, a dash pattern and a marker for each label, in order.
+
+    Colours, dashes and markers are 7, 5 and 8, so that no two of 56 labels share both colour and marker, and
+    in grey the first 16 differ in their markers, full or hollow.
+    """
     return {
         label: {
             "color": COLOURS[index % len(COLOURS)],
             "linestyle": _DASHES[index % len(_DASHES)],
             "marker": _MARKERS[index % len(_MARKERS)],
+            "fillstyle": "full" if index // len(_MARKERS) % 2 == 0 else "none",
         }
         for index, label in enumerate(labels)
     }
@@ -76,8 +87,8 @@ def drawing(size: tuple[float, float]) -> Iterator[Figure]:
 
 
 def as_files(figure: Figure) -> dict[str, bytes]:
-    """The figure as SVG and PNG; the same drawing gives the same bytes. Call it inside `drawing`."""
+    """The figure as SVG, PNG and PGF; the same drawing gives the same bytes. Call it inside `drawing`."""
     svg, png = io.BytesIO(), io.BytesIO()
     figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     figure.savefig(png, format="png", dpi=300, facecolor="white", metadata={"Software": None})
-    return {"svg": svg.getvalue(), "png": png.getvalue()}
+    return {"svg": svg.getvalue(), "png": png.getvalue(), "pgf": as_pgf(figure)}

@@ -7,6 +7,11 @@ import math
 import random
 from pathlib import Path
 
+import numpy as np
+
+from mmspec.plugins.recorded import LabelledArray
+from mmspec.records.arrays import write_arrays
+
 FUSED = ("none", "rubi", "random", "guided")
 VARIANTS = ("uni-modal grey", "uni-modal color", *FUSED)
 
@@ -66,6 +71,17 @@ def rows_of(variant, seed):
     ]
 
 
+def confusion_of(variant, seed, classes=tuple("0123456789"), samples=45):
+    """Counts of true against predicted classes with about the variant's accuracy."""
+    draw = random.Random(f"{variant} {seed}")
+    right = NUMBERS.get(variant, {"test/accuracy": (0.8, 0)})["test/accuracy"][0]
+    counts = np.zeros((len(classes), len(classes)), dtype=np.int64)
+    for true in range(len(classes)):
+        for _ in range(samples):
+            counts[true, true if draw.random() < right else draw.randrange(len(classes))] += 1
+    return LabelledArray(counts, ("true class", "predicted class"), (tuple(classes), tuple(classes)))
+
+
 def write_run(
     root,
     labels,
@@ -79,6 +95,7 @@ def write_run(
     created="2026-01-01T00:00:00+00:00",
     smoke=False,
     name=None,
+    arrays=None,
     **stage,
 ):
     """Write one run directory; returns it."""
@@ -101,6 +118,7 @@ def write_run(
         files["failure.json"] = {"error": "out of memory", "traceback": "", "time": ""}
     for file, content in files.items():
         (folder / file).write_text(json.dumps(content))
+    write_arrays(folder, "train", arrays or {})
     if rows:
         (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -125,6 +143,7 @@ def write_demo(root, seeds=(0, 1, 2), variants=VARIANTS):
                 seed,
                 values_of(variant, seed),
                 rows=rows_of(variant, seed),
+                arrays={"test/confusion": confusion_of(variant, seed)},
                 balancing=balancing,
                 fusion=fusion,
                 modalities=variant.partition(" ")[2],

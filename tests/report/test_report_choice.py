@@ -236,7 +236,7 @@ def test_the_paper_has_its_figures(paper, tmp_path):
     report = paper(seeds=(0, 1))
     assert [picture.name for picture in report.document.pictures] == ["observation", "strategies"]
     assert {path.name for path in (tmp_path / "out" / "figures").iterdir()} == {
-        f"{name}.{kind}" for name in ("observation", "strategies") for kind in ("svg", "png")
+        f"{name}.{kind}" for name in ("observation", "strategies") for kind in ("svg", "png", "pgf")
     }
     assert len(report.document.used) == len(PAPER) * 2 * (len(FUSED) + 2)
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from matplotlib.collections import PathCollection
 
 from mmspec.report.definition import RowsBy
-from mmspec.report.figures import Bars, Curves, average, spread_out
+from mmspec.report.figures import Bars, Curves
+from mmspec.report.figures.curves import average, spread_out
 from mmspec.report.groups import group
 from mmspec.report.selection import read_runs
 from mmspec.report.style import COLOURS, as_files, drawing, looks
@@ -32,7 +33,8 @@ def drawn(figure, groups):
 
 
 def test_a_curve_is_the_mean_over_seeds_at_each_step(groups):
-    curve = average(groups["guided"], "step", "train/d_speed", "std")
+    (tracked,) = {name for row in rows_of("guided", 0) for name in row["values"]} - {"train/loss"}
+    curve = average([t[tracked] for t in Curves(value=tracked)._tracks(groups["guided"])], "std")
     tracks = [[row["values"]["train/d_speed"] for row in rows_of("guided", seed)] for seed in (0, 1, 2)]
     np.testing.assert_allclose(curve.mean, np.mean(tracks, axis=0))
     np.testing.assert_allclose(curve.high - curve.mean, np.std(tracks, axis=0, ddof=1))
@@ -42,17 +44,24 @@ def test_a_curve_is_the_mean_over_seeds_at_each_step(groups):
 def test_a_curve_takes_only_steps_that_all_seeds_have(runs):
     for seed, steps in enumerate(([1, 2, 3], [2, 3, 4])):
         rows = [
-            {"kind": "step", "stage": "t", "step": s, "epoch": 1, "values": {"x": s if s < 3 else math.nan}}
+            {
+                "kind": "step",
+                "stage": "train",
+                "step": s,
+                "epoch": 1,
+                "values": {"x": s if s < 3 else math.nan},
+            }
             for s in steps
         ]
         write_run(runs, {"variant": "a"}, seed, {}, rows=rows)
-    curve = average(read_runs(runs, ["*"]).runs, "step", "x", "range")
+    tracks = Curves(value="x")._tracks(read_runs(runs, ["*"]).runs)
+    curve = average([track["x"] for track in tracks], "range")
     assert curve.x.tolist() == [2]
 
 
 def test_curves_draw_each_row_once_and_say_what_they_leave_out(groups):
     axes, remarks, _ = drawn(Curves(value="train/d_speed"), groups)
-    assert len(axes.lines) == len(FUSED) + 1  # and the line at zero
+    assert sum(len(line.get_xdata()) == 42 for line in axes.lines) == len(FUSED)
     assert sorted(text.get_text() for text in axes.texts) == sorted(FUSED)
     assert remarks[1] == "Not drawn, without train/d_speed: uni-modal color, uni-modal grey."
 
@@ -78,7 +87,7 @@ def test_bars_are_means_with_whiskers_and_a_point_for_each_seed(groups):
 def test_figures_without_any_data_are_empty_and_say_so(groups):
     for figure in (Curves(value="x"), Bars(values=("x",))):
         _, remarks, files = drawn(figure, groups)
-        assert "Not drawn, without x: guided" in remarks[1]
+        assert remarks[0].startswith("Not drawn, without x: guided")
         ElementTree.fromstring(files["svg"])
 
 

@@ -85,7 +85,7 @@ def experiment(written):
 def test_every_format_is_written(files):
     assert set(files) == {
         "table.md", "table.tex", "index.html", "table.csv", "report.json",
-        "learning-speed.svg", "learning-speed.png", "utilisation.svg", "utilisation.png",
+        *(f"{name}.{kind}" for name in ("learning-speed", "utilisation") for kind in ("svg", "png", "pgf")),
     }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from matplotlib.collections import PathCollection
 
 from mmspec.errors import ReportError
 from mmspec.report.definition import Row
+from mmspec.report.figures import Points
 from mmspec.report.groups import group
-from mmspec.report.points import Points
 from mmspec.report.selection import read_runs
 from mmspec.report.style import as_files, drawing, looks
 

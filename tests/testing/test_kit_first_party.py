@@ -21,9 +21,12 @@ REQUIRED = {
     "step": {"step_size": 2},
     "multistep": {"milestones": (1, 3)},
     "exponential": {"gamma": 0.5},
+    "k_per_group": {"k": 2},
     "curves": {"value": "train/loss"},
     "bars": {"values": ("test/accuracy",)},
     "points": {"values": ("test/accuracy",)},
+    "paired": {"values": ("test/accuracy",)},
+    "scatter": {"x": "val/accuracy", "y": "test/accuracy"},
 }
 #: Kinds whose plugins have to do with more than one run; their options are checked alone.
 OPTIONS_ONLY = {"launcher", "figure"}

@@ -10,15 +10,21 @@ import attrs
 from mmspec.errors import ReportError
 from mmspec.plugins.api import Figure, Groups, Looks, RecordedRun, option
 from mmspec.report.definition import shown
-from mmspec.report.figures import finite_numbers, not_empty
+from mmspec.report.figures.shared import (
+    GREY,
+    finite_numbers,
+    names_of,
+    not_empty,
+    say_nothing,
+    short_names,
+    split,
+)
 from mmspec.report.statistics import summarise
 from mmspec.report.text import one_line
 from mmspec.spec.words import show, suggestion
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_GREY = "#9a9a9a"
 
 
 @attrs.frozen(kw_only=True)
@@ -54,7 +60,10 @@ class Points(Figure):
         """A panel for each value and part of the runs; a line in it for each row that has runs there."""
         self._refuse_unknown(groups)
         panels, columns = self._panels(groups), self._columns(groups)
-        grid = _grid(axes, [len(_with_runs(panel)) for panel in panels.values()], len(columns))
+        if not any(finite_numbers(runs, value) for runs in groups.values() for value in columns):
+            say_nothing(axes, " or ".join(columns))
+            return list(self._remarks(groups, panels))
+        grid = split(axes, [max(len(_with_runs(panel)), 1) for panel in panels.values()], len(columns))
         for (name, panel), line in zip(panels.items(), grid, strict=True):
             for value, part in zip(columns, line, strict=True):
                 rows = {label: finite_numbers(panel[label], value) for label in _with_runs(panel)}
@@ -88,8 +97,7 @@ class Points(Figure):
 
     def _columns(self, groups: Groups) -> dict[str, str]:
         """The values that any run holds, each with what a reader sees instead."""
-        names = [*self.labels[: len(self.values)], *self.values[len(self.labels) :]]
-        named = dict(zip(self.values, names, strict=True))
+        named = names_of(self.values, self.labels)
         held = {v: name for v, name in named.items() if any(finite_numbers(r, v) for r in groups.values())}
         return held or named
 
@@ -115,11 +123,11 @@ class Points(Figure):
         start = means.get(self.reference or "")
         if start is None:
             return
-        axes.axvline(start, color=_GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
+        axes.axvline(start, color=GREY, linewidth=0.6, linestyle=(0, (2, 2)), zorder=0)
         for place, label in enumerate(_with_runs(panel)):
             end = means[label]
             if end is not None and label != self.reference:
-                arrow = {"arrowstyle": "-|>,head_length=0.25,head_width=0.12", "color": _GREY, "lw": 0.8}
+                arrow = {"arrowstyle": "-|>,head_length=0.25,head_width=0.12", "color": GREY, "lw": 0.8}
                 axes.annotate(
                     "", (end, -place), (start, -place), arrowprops={**arrow, "shrinkA": 0}, zorder=1
                 )
@@ -176,25 +184,13 @@ def _with_runs(panel: Mapping[str, Sequence[RecordedRun]]) -> list[str]:
 # ---------------------------------------------------------------- matplotlib
 
 
-def _grid(axes: Axes, heights: Sequence[int], columns: int) -> list[list[Axes]]:
-    """Axes of panels in place of `axes`; a panel is as high as it has lines."""
-    spec, canvas = axes.get_subplotspec(), axes.get_figure(root=False)
-    assert spec is not None
-    assert canvas is not None
-    axes.remove()
-    parts = spec.subgridspec(len(heights), columns, height_ratios=[max(height, 1) for height in heights])
-    return [
-        [canvas.add_subplot(parts[row, column]) for column in range(columns)] for row in range(len(heights))
-    ]
-
-
 def _panel(axes: Axes, rows: Mapping[str, Sequence[float]], looks: Looks) -> None:
     """One value: a line for each row, its mean and spread on the line, its seeds just below."""
     for place, (label, numbers) in enumerate(rows.items()):
         summary = summarise(numbers)
         if summary.mean is None:
             continue
-        axes.axhline(-place, color=_GREY, linewidth=0.3, alpha=0.6, zorder=0)
+        axes.axhline(-place, color=GREY, linewidth=0.3, alpha=0.6, zorder=0)
         colour = looks[label]["color"]
         if summary.std is not None:
             axes.errorbar(
@@ -209,8 +205,9 @@ def _panel(axes: Axes, rows: Mapping[str, Sequence[float]], looks: Looks) -> Non
                 lw=0.6,
                 zorder=3,
             )
-        axes.plot(summary.mean, -place, marker=looks[label]["marker"], markersize=4.5, color=colour, zorder=4)
-    labels = [one_line(label) for label in rows]
+        look = {key: value for key, value in looks[label].items() if key != "linestyle"}
+        axes.plot(summary.mean, -place, markersize=4.5, zorder=4, **look)
+    labels = list(short_names(rows).values())
     axes.set_yticks([-place for place in range(len(labels))], labels, parse_math=False)
     axes.tick_params(axis="y", length=0, labelleft=False)
     axes.spines["left"].set_visible(False)
