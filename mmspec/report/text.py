@@ -94,7 +94,7 @@ def address(place: str, folder: Path) -> str:
 @lru_cache(maxsize=10_000)
 def link(place: str, folder: Path) -> str:
     """Where a run is recorded as a URL; that of a directory is relative to `folder`."""
-    if is_web(place):
+    if "://" in place:
         return quote(place, safe=_IN_ADDRESS)
     relative = os.path.relpath(place, folder).replace(os.sep, "/")
     return quote(os.fsencode(relative), safe="/") + "/"
