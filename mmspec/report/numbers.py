@@ -87,7 +87,14 @@ def as_json(document: Document) -> str:
         ],
         "notes": [_plain(note) for note in document.notes],
     }
-    return json.dumps(whole, indent=1) + "\n"
+    return "{\n" + ",\n".join(f"{json.dumps(key)}: {_items(value)}" for key, value in whole.items()) + "\n}\n"
+
+
+def _items(value: Any) -> str:
+    """JSON with a line for each item of a list; Python indents deeper slowly."""
+    if not isinstance(value, list) or not value:
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f" {json.dumps(item)}" for item in value) + "\n]"
 
 
 def _table(table: Table) -> dict[str, Any]:

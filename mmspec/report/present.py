@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +152,10 @@ def _resolved(command: Command, registry: Registry) -> tuple[RunPlan, ...] | str
 # ---------------------------------------------------------------- commands
 
 
-def read_commands(text: str) -> list[Command]:
+@lru_cache(maxsize=1000)  # the same command made many runs
+def read_commands(text: str) -> tuple[Command, ...]:
     """The commands `mmspec run SPEC …` in a line of a shell; what is none of them is passed over."""
-    commands = []
+    commands: list[Command] = []
     for part in re.split(r"&&|;|\n", text):
         try:
             words = shlex.split(part)
@@ -162,7 +163,7 @@ def read_commands(text: str) -> list[Command]:
             continue
         if "run" in words and any(Path(word).name == "mmspec" for word in words[: words.index("run")]):
             commands += _command(words[words.index("run") + 1 :])
-    return commands
+    return tuple(commands)
 
 
 def _command(words: Sequence[str]) -> list[Command]:
