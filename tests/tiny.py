@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from mmspec.data.samplers import Shuffle
 from mmspec.plugins.api import (
     ArraySource,
     Backbone,
@@ -239,8 +240,8 @@ class Nowhere(Launcher):
 
 def stage_plan(
     *, name="train", dataset=None, modalities=("a", "b"), fusion=True, balancing=None, dropout=0.0,
-    select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None, freeze=(),
-    **train,
+    select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None,
+    freeze=(), sampler=None, **train,
 ) -> StagePlan:  # fmt: skip
     """A plan of the tiny plugins; `train` are keys of `[train]`."""
     use = model.Use("tiny")
@@ -271,6 +272,7 @@ def stage_plan(
         objective=TinyObjective(),
         optimizer=TinySgd(),
         schedule=TinySchedule(),
+        sampler=sampler or Shuffle(),
         metrics=metrics if metrics is not None else {"accuracy": TinyAccuracy()},
     )
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 import attrs
 
+from mmspec.data.samplers import KPerGroup, Shuffle
 from mmspec.plugins.api import (
     Backbone,
     Balancing,
@@ -191,6 +192,8 @@ TOYS = {
     ("metric", "top_k"): TopK,
     ("tracker", "wandb"): Wandb,
     ("launcher", "local"): Local,
+    ("sampler", "shuffle"): Shuffle,
+    ("sampler", "k_per_group"): KPerGroup,
 }
 
 #: A registry of these alone.

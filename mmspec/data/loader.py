@@ -1,27 +1,23 @@
 """Batches of one split on the device: read, moved, augmented, normalised.
 
-The order of samples is a pure function of (seed, epoch), augmentation of (seed, epoch, sample); so neither
+What a sampler chooses is a pure function of (seed, epoch), augmentation of (seed, epoch, sample); so neither
 the number of reading processes nor a resumed epoch changes a batch.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import attrs
 import numpy as np
 import torch
 from torch import Tensor
 
-from mmspec.data.reading import RawBatch, Reading
-from mmspec.plugins.api import ModalityInfo, Source
+from mmspec.data.reading import Reading
+from mmspec.data.samplers import Shuffle
+from mmspec.plugins.api import ModalityInfo, Sampler, Source
 from mmspec.plugins.working import Augmentation, Batch
-
-
-def epoch_order(seed: int, epoch: int, samples: int) -> np.ndarray:
-    """The order in which an epoch visits `samples` samples. (samples,) int64."""
-    return np.random.default_rng([seed, epoch]).permutation(samples)
 
 
 @attrs.frozen(eq=False)
@@ -72,6 +68,7 @@ class Loader:
     """All batches of one split, epoch by epoch.
 
     `augmentations` {modality: transforms} are those of the split's role; batches in order draw as in epoch 0.
+    `sampler` chooses what `shuffled` gives; by default everything in a new order each epoch.
     """
 
     def __init__(
@@ -83,9 +80,11 @@ class Loader:
         batch_size: int,
         seed: int = 0,
         augmentations: Mapping[str, Sequence[Augmentation]] | None = None,
+        sampler: Sampler | None = None,
         workers: int = 0,
     ) -> None:
         self.source = source
+        self._sampler = sampler or Shuffle()
         self.batch_size = batch_size
         self._seed = seed
         self._place = place
@@ -95,22 +94,27 @@ class Loader:
         self._reading = Reading(source, tuple(modalities), workers=workers, pin=place.device.type == "cuda")
 
     def __len__(self) -> int:
-        """Batches in an epoch; the last may be short."""
-        return math.ceil(len(self.source) / self.batch_size)
+        """Batches in an epoch of training."""
+        return self._length
 
     def ordered(self) -> Iterator[Batch]:
         """The whole split in its own order."""
-        for indices, raw in self._read(np.arange(len(self.source)), 0):
+        size = self.batch_size
+        order = np.arange(len(self.source))
+        for indices, raw in self._reading.batches([order[i : i + size] for i in range(0, len(order), size)]):
             yield self._batch(indices, raw, epoch=0)
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
-        """The batches of `epoch`, from batch `start` on, shuffled and augmented."""
-        for indices, raw in self._read(epoch_order(self._seed, epoch, len(self.source)), start):
+        """The sampler's batches of `epoch`, from batch `start` on, augmented."""
+        for indices, raw in self._reading.batches(self._sampled(epoch)[start:]):
             yield self._batch(indices, raw, epoch)
 
-    def _read(self, order: np.ndarray, start: int) -> Iterator[RawBatch]:
-        size = self.batch_size
-        return self._reading.batches([order[i : i + size] for i in range(start * size, len(order), size)])
+    @cached_property
+    def _length(self) -> int:
+        return len(self._sampled(1))
+
+    def _sampled(self, epoch: int) -> Sequence[np.ndarray]:
+        return self._sampler.batches(self.source, batch_size=self.batch_size, seed=self._seed, epoch=epoch)
 
     def _batch(self, indices: np.ndarray, raw: Mapping[str, Tensor], epoch: int) -> Batch:
         inputs = {m: self._ready(m, x, indices, epoch) for m, x in raw.items()}

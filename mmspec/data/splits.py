@@ -55,21 +55,26 @@ def with_validation(sources: Mapping[str, Source], split: Split | None) -> dict[
 
 
 def validation_positions(train: Source, split: Split) -> np.ndarray:
-    """Positions in `train` that become validation: whole groups, or samples class by class."""
+    """Positions in `train` that become validation: whole groups, or samples stratum by stratum."""
     random = default_rng(split.seed)
     if split.group_by is not None:
-        if split.group_by not in train.groups:
-            known = ", ".join(train.groups) or "none"
-            raise DataError(
-                f"[split] group_by = {split.group_by!r}: the groupings of this dataset are: {known}"
-            )
-        names, members = np.unique(train.groups[split.group_by], return_inverse=True)
+        names, members = np.unique(_groups(train, "group_by", split.group_by), return_inverse=True)
         chosen = random.permutation(len(names))[: round(split.fraction * len(names))]
         return np.flatnonzero(np.isin(members, chosen))
-    strata = train.targets if split.stratify else np.zeros(len(train), dtype=int)
+    if isinstance(split.stratify, str):
+        strata = _groups(train, "stratify", split.stratify)
+    else:
+        strata = train.targets if split.stratify else np.zeros(len(train), dtype=int)
     return np.concatenate(
         [_share(np.flatnonzero(strata == s), split.fraction, random) for s in np.unique(strata)]
     )
+
+
+def _groups(train: Source, key: str, name: str) -> np.ndarray:
+    if name not in train.groups:
+        known = ", ".join(train.groups) or "none"
+        raise DataError(f"[split] {key} = {name!r}: the groupings of this dataset are: {known}")
+    return np.asarray(train.groups[name])
 
 
 def _share(positions: np.ndarray, fraction: float, random: np.random.Generator) -> np.ndarray:

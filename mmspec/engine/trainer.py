@@ -244,6 +244,7 @@ class Trainer:
             batch_size=train.batch_size if training else train.eval_batch_size or train.batch_size,
             seed=self.seed,
             augmentations={m: dataset.augmentations(m, role) for m in self.plan.backbones},
+            sampler=self.plan.sampler if training else None,
             workers=train.workers if training else 0,
         )
 

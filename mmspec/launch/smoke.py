@@ -73,7 +73,7 @@ def _stage(stage: StagePlan, origins: Sequence[PluginOrigin], made: dict[str, Da
     resolved = stage.resolved
     small: dict[str, Any] = {
         key: _small(resolved[key], getattr(stage, key))
-        for key in ("fusion", "balancing", "objective", "optimizer", "schedule")
+        for key in ("fusion", "balancing", "objective", "optimizer", "schedule", "sampler")
         if resolved[key] is not None
     }
     branches = {

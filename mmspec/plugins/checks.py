@@ -178,12 +178,19 @@ def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
             f"split: dataset {parts.dataset.record.name} has a split {VALIDATION} of its own",
             "remove [split]",
         )
-    group = parts.split.group_by if parts.split is not None else None
-    if group is not None and group not in data.groups:
+    for key in ("group_by", "stratify"):
+        group = getattr(parts.split, key, None)
+        if isinstance(group, str) and group not in data.groups:
+            yield Misfit(
+                _at(parts, "split", key),
+                f"split.{key}: dataset {parts.dataset.record.name} has no groups {show(group)}",
+                suggestion(group, data.groups, of="it has"),
+            )
+    if parts.split is not None and parts.split.group_by and isinstance(parts.split.stratify, str):
         yield Misfit(
-            _at(parts, "split", "group_by"),
-            f"split.group_by: dataset {parts.dataset.record.name} has no groups {show(group)}",
-            suggestion(group, data.groups, of="it has"),
+            _at(parts, "split", "stratify"),
+            "split: group_by keeps groups whole, and stratify takes a share of each",
+            "choose one of them",
         )
 
 

@@ -24,6 +24,7 @@ _HEADERS = {
     "objective": "[objective]",
     "optimizer": "[optimizer]",
     "schedule": "[schedule]",
+    "sampler": "[sampler]",
     "metric": "[[evaluate.metrics]]",
     "tracker": "[track]",
     "launcher": "[launch]",
@@ -96,7 +97,9 @@ def _option(field: attrs.Attribute[Any]) -> OptionDescription:
 
 
 def _snippet(kind: str, name: str, options: tuple[OptionDescription, ...]) -> str:
-    """A table that uses the plugin, with every option at its default."""
+    """A table that uses the plugin, with every option at its default; of a source, how reports name it."""
+    if kind == "source":
+        return f'runs = ["{name}://…"]\n'
     lines = [_HEADERS[kind], f"use = {json.dumps(name)}"]
     if kind == "fusion":
         at = fields(model.Fusion)["at"].metadata["help"]

@@ -18,6 +18,7 @@ from mmspec.plugins.api import (
     Optimizer,
     Plugin,
     Role,
+    Sampler,
     Schedule,
     Tracker,
 )
@@ -55,14 +56,14 @@ class StagePlan:
     objective: Objective
     optimizer: Optimizer
     schedule: Schedule
+    sampler: Sampler
     metrics: Mapping[str, Metric]
 
     @property
     def plugins(self) -> dict[str, Plugin]:
         """All plugins by their place in the spec, such as `dataset` or `modalities.rgb.backbone`."""
-        one = {
-            key: getattr(self, key) for key in ("dataset", "balancing", "objective", "optimizer", "schedule")
-        }
+        singles = ("dataset", "balancing", "objective", "optimizer", "schedule", "sampler")
+        one = {key: getattr(self, key) for key in singles}
         fusion = {} if self.fusion is None else {"fusion": self.fusion}
         backbones = {f"modalities.{m}.backbone": backbone for m, backbone in self.backbones.items()}
         metrics = {f"evaluate.metrics.{name}": metric for name, metric in self.metrics.items()}

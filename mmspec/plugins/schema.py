@@ -33,7 +33,7 @@ _SIMPLE: Mapping[Any, Schema] = {
 }
 
 #: Keys of a stage that name a plugin, and its kind; `at` and `groups` are the spec's own keys beside `use`.
-_SLOTS = ("dataset", "fusion", "balancing", "objective", "optimizer", "schedule")
+_SLOTS = ("dataset", "fusion", "balancing", "objective", "optimizer", "schedule", "sampler")
 _CORE: Mapping[str, type] = {"fusion": model.Fusion, "optimizer": model.Optimizer}
 
 

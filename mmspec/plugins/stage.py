@@ -42,6 +42,7 @@ class StageParts:
     objective: Part | None
     optimizer: Part | None
     schedule: Part | None
+    sampler: Part | None
     metrics: tuple[Part | None, ...]
     split: Split | None
     train: Train | None
@@ -55,7 +56,7 @@ class StageParts:
         """All plugins of the stage that could be made."""
         every = (
             self.dataset, *self.backbones.values(), self.fusion, self.balancing, self.objective,
-            self.optimizer, self.schedule, *self.metrics,
+            self.optimizer, self.schedule, self.sampler, *self.metrics,
         )  # fmt: skip
         return tuple(part for part in every if part is not None)
 
@@ -108,6 +109,7 @@ class StageReader:
             objective=plugin("objective"),
             optimizer=plugin("optimizer"),
             schedule=plugin("schedule"),
+            sampler=plugin("sampler"),
             metrics=metrics,
             split=table("split", Split),
             train=table("train", Train),
@@ -245,6 +247,7 @@ def plan_of(parts: StageParts) -> StagePlan:
         objective=whole.objective.use,
         optimizer=whole.optimizer.use,
         schedule=whole.schedule.use,
+        sampler=whole.sampler.use,
         train=whole.train,
         select=parts.select,
         evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
@@ -261,6 +264,7 @@ def plan_of(parts: StageParts) -> StagePlan:
         "objective": whole.objective.resolved,
         "optimizer": whole.optimizer.resolved,
         "schedule": whole.schedule.resolved,
+        "sampler": whole.sampler.resolved,
         "train": plain(parts.train),
         "select": plain(parts.select),
         "evaluate": {
@@ -282,5 +286,6 @@ def plan_of(parts: StageParts) -> StagePlan:
         objective=whole.objective.plugin,
         optimizer=whole.optimizer.plugin,
         schedule=whole.schedule.plugin,
+        sampler=whole.sampler.plugin,
         metrics={part.record.name: part.plugin for part in metrics},
     )

@@ -67,7 +67,9 @@ class Split:
     fraction: float = key("share of the training samples that become validation", validator=_share)
     seed: int = key("which samples: the same seed gives the same split", default=0, validator=not_negative)
     group_by: str | None = key("keep samples of one group (subject, object) on one side", default=None)
-    stratify: bool = key("keep the shares of the classes", default=True)
+    stratify: bool | str = key(
+        "keep the shares of the classes, or of a grouping (object): the same share of each", default=True
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -174,6 +176,7 @@ class Stage:
     objective: Use = key("the loss", default=Use("cross_entropy"))
     optimizer: Optimizer = key("the optimizer")
     schedule: Use = key("the learning-rate schedule", default=Use("constant"))
+    sampler: Use = key("which training samples a step sees", default=Use("shuffle"))
     train: Train = key("how long, how large, on what")
     select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
     evaluate: Evaluate = key("what is measured", factory=Evaluate)

@@ -26,6 +26,7 @@ SHORTHAND = {
     "objective": "use",
     "optimizer": "use",
     "schedule": "use",
+    "sampler": "use",
     "launch": "use",
     "track": "use",
     "init_from": "stage",

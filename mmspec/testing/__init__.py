@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from mmspec.testing.fusions import check_fusion
     from mmspec.testing.metrics import check_metric
     from mmspec.testing.options import check_options
+    from mmspec.testing.samplers import check_sampler
     from mmspec.testing.sources import check_source
     from mmspec.testing.trackers import check_tracker
     from mmspec.testing.training import check_objective, check_optimizer, check_schedule
 
 __all__ = [
     "ConformanceError", "check_backbone", "check_balancing", "check_dataset", "check_fusion", "check_metric",
-    "check_objective", "check_optimizer", "check_options", "check_schedule", "check_source",
+    "check_objective", "check_optimizer", "check_options", "check_sampler", "check_schedule", "check_source",
     "check_tracker",
 ]  # fmt: skip
 
@@ -42,6 +43,7 @@ _MODULES = {
     "check_objective": "training",
     "check_optimizer": "training",
     "check_options": "options",
+    "check_sampler": "samplers",
     "check_schedule": "training",
     "check_source": "sources",
     "check_tracker": "trackers",

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from mmspec.data.samplers import Shuffle
 from mmspec.engine.trainer import Trainer
 from mmspec.plugins.api import (
     ArraySource,
@@ -233,6 +234,7 @@ def toy_trainer(
         objective=objective or ToyObjective(),
         optimizer=ToyOptimizer(),
         schedule=ToySchedule(),
+        sampler=Shuffle(),
         metrics=metrics or {},
     )
     return Trainer(plan, seed)

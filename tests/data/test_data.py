@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from tiny import TinyData
 
-from mmspec.data.loader import Loader, Placement, epoch_order
+from mmspec.data.loader import Loader, Placement
+from mmspec.data.samplers import KPerGroup
 from mmspec.data.splits import validation_positions, with_validation
 from mmspec.errors import DataError
+from mmspec.plugins.api import ArraySource
 from mmspec.plugins.augment import HorizontalFlip, RandomShift, keyed_uniform
 from mmspec.spec.model import Split
 
@@ -28,19 +28,11 @@ def loader(data=None, **options):
     )
 
 
-@given(st.integers(0, 2**31), st.integers(1, 1000), st.integers(1, 50))
-def test_an_epoch_visits_each_sample_once(seed, epoch, samples):
-    assert sorted(epoch_order(seed, epoch, samples)) == list(range(samples))
-
-
-def test_orders_differ_between_epochs_and_seeds():
-    orders = [tuple(epoch_order(seed, epoch, 50)) for seed in (0, 1) for epoch in (1, 2)]
-    assert len(set(orders)) == 4
-
-
-def test_a_resumed_epoch_goes_on_where_it_was():
-    whole = [batch.index.tolist() for batch in loader().shuffled(2)]
-    assert [batch.index.tolist() for batch in loader().shuffled(2, start=3)] == whole[3:]
+@pytest.mark.parametrize("sampler", [None, KPerGroup(k=2, group="pair")])
+def test_a_resumed_epoch_goes_on_where_it_was(sampler):
+    whole = [batch.index.tolist() for batch in loader(sampler=sampler).shuffled(2)]
+    assert len(loader(sampler=sampler)) == len(whole)
+    assert [b.index.tolist() for b in loader(sampler=sampler).shuffled(2, start=3)] == whole[3:]
 
 
 def test_batches_are_normalised():
@@ -140,3 +132,13 @@ def test_the_same_seed_gives_the_same_split():
     a, b, c = (validation_positions(train, Split(fraction=0.2, seed=s)) for s in (0, 0, 1))
     assert np.array_equal(a, b)
     assert not np.array_equal(a, c)
+
+
+def test_a_split_can_take_the_same_share_of_every_object():
+    objects = np.repeat(np.arange(49), 40)
+    train = ArraySource({}, objects % 7, np.arange(len(objects)), {"object": objects})
+    held_out = validation_positions(train, Split(fraction=0.2, stratify="object"))
+    assert np.bincount(objects[held_out]).tolist() == [8] * 49
+    assert np.array_equal(held_out, validation_positions(train, Split(fraction=0.2, stratify="object")))
+    with pytest.raises(DataError, match=r"stratify = 'view': the groupings of this dataset are: object"):
+        validation_positions(train, Split(fraction=0.2, stratify="view"))
