@@ -8,6 +8,7 @@ import click
 
 from mmspec.cli.help import Command
 from mmspec.cli.options import load_experiment, set_option, spec_argument
+from mmspec.cli.trackers import say_missing
 from mmspec.launch.prepare import check_graphs
 
 EXAMPLE = """\
@@ -29,6 +30,7 @@ def command(*, spec: Path, overrides: tuple[str, ...], no_meta: bool) -> None:
     experiment = load_experiment(spec, overrides)
     if not no_meta:
         check_graphs(experiment.plans)
+    say_missing(experiment.plans)
     click.echo(f"{spec}: {click.style('fine', fg='green')}, {extent(experiment.plans)}")
 
 

@@ -23,6 +23,7 @@ from mmspec.cli.options import (
 )
 from mmspec.cli.progress import display
 from mmspec.cli.terminal import print_table, table
+from mmspec.cli.trackers import say_missing
 from mmspec.launch.local import INTERRUPTED
 from mmspec.launch.mirror import notices_of
 from mmspec.launch.prepare import PreparedRun, default_jobs, launch, make_ready, prepare
@@ -79,6 +80,7 @@ def command(
     with offering_smoke(spec):
         prepared = prepare(plans, runs, smoke=smoke)
     _say_stale(prepared)
+    say_missing(plans)
     if dry_run:
         _list(prepared)
         return 0

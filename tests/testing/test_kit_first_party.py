@@ -97,6 +97,7 @@ def test_the_guided_strategy_resumes_whatever_its_options(mmspec_plugin, guided)
 def test_a_tracker_conforms(kind, name, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     testing.check_tracker(make(kind, name, tmp_path), tmp_path)
     from mmspec.track.session import restart_service
 
