@@ -42,7 +42,7 @@ def reports() -> list[str]:
             store.write()
         return [
             *_seconds("table in the terminal and as JSON", "table", stores["plain"], limit=1.0),
-            *_seconds("mmspec.load_runs, metrics and all keys of the spec", "rows", stores["plain"]),
+            *_seconds("load_runs, all keys of the spec", "rows", stores["plain"]),
             *_seconds(f"curves of one metric, {LINES} rows a run", "curves", stores["plain"]),
             *_memory("table", stores),
         ]
