@@ -57,7 +57,7 @@ class Log:
             if len(data) < length or not (kind or checksum or length):  # torn, or zeros of a file system
                 return
             if _checksum(kind, data) != checksum:
-                if at + _CHUNK.size + length < len(content):
+                if any(content[at + _CHUNK.size + length :]):  # what was not written yet may be zeros
                     self.damage = f"a checksum does not match at byte {at}"
                 return
             at += _CHUNK.size + length

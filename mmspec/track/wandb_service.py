@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mmspec.errors import Problem, RecordError
+from mmspec.plugins.api import cache_folder
 from mmspec.track.reach import answers, credentials
 from mmspec.track.session import reason
 from mmspec.track.wandb_address import Address
@@ -31,9 +32,9 @@ class AwayError(RecordError):
     """The service cannot be reached, or cannot answer now."""
 
 
-def server_address() -> str:
-    """The W&B server that this user's settings name."""
-    with _environment():
+def server_address(folder: Path | None = None) -> str:
+    """The W&B server that this user's settings name; what the client writes goes below `folder`."""
+    with _environment(folder or cache_folder("wandb")):
         import wandb
 
         return str(wandb.setup().settings.base_url)
@@ -87,12 +88,13 @@ class Service:
         """The last step of a run's history, and its summary, as they are now; -1 and nothing without it."""
         names = (self._address.entity, self._address.project, run_id)
         with self._asking():
-            from wandb.apis.public.runs import RunNotFoundError
-
+            self._api.flush()  # it keeps what it was told
             try:
                 run = self._api.run("/".join(name for name in names if name))
-            except RunNotFoundError:
-                return -1, {}
+            except Exception as error:
+                if "Could not find run" in str(error):
+                    return -1, {}
+                raise
             return int(run.lastHistoryStep), dict(run.summary)
 
     def _log_in(self) -> Any:
@@ -113,11 +115,7 @@ class Service:
     @contextlib.contextmanager
     def _asking(self) -> Iterator[None]:
         """As long as this lasts, W&B prints nothing and writes below our folder; its errors become ours."""
-        client = str(self._folder / "client")
-        with (
-            tempfile.TemporaryDirectory(prefix="mmspec-wandb-") as scratch,  # it makes a folder for every run
-            _environment(WANDB_DIR=scratch, WANDB_CACHE_DIR=client, WANDB_DATA_DIR=client),
-        ):
+        with _environment(self._folder):
             try:
                 yield
             except RecordError:
@@ -160,15 +158,22 @@ def _few_retries(settings: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _environment(**places: str) -> Iterator[None]:
-    """W&B's variables: it prints nothing, tells its makers nothing, and writes to these places."""
-    ours = {**places, "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}
-    before = {name: os.environ.get(name) for name in ours}
-    os.environ.update(ours)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
+def _environment(folder: Path) -> Iterator[None]:
+    """Let W&B print nothing, tell its makers nothing, and write below `folder`, as long as this lasts."""
+    with tempfile.TemporaryDirectory(prefix="mmspec-wandb-") as scratch:  # it makes a folder for every run
+        ours = {
+            "WANDB_DIR": scratch,
+            "WANDB_CACHE_DIR": str(folder / "client"),
+            "WANDB_DATA_DIR": str(folder / "client"),
+            "WANDB_SILENT": "true",
+            "WANDB_ERROR_REPORTING": "false",
+        }
+        before = {name: os.environ.get(name) for name in ours}
+        os.environ.update(ours)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value

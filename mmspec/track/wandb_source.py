@@ -50,7 +50,7 @@ class _Reading:
         self._address = address
         self._say = say
         self._folder = folder
-        self._server = server_address()
+        self._server = server_address(folder)
         self._cache = Cache.open(folder, self._server, address)
         self._service: Service | None = None
         self._handles: dict[str, Any] = {}
@@ -99,6 +99,7 @@ class _Reading:
         last = self._cache.listed(self._address.query)
         if refresh or last is None or any(name not in self._cache.runs for name in last[1]):
             raise error
+        self._service = None  # it is not asked for histories either
         when, ids = last
         said = error.problems[0].what
         self._say(f"{self._address}: {said}; its runs are as they were on {when}, from the cache")

@@ -71,3 +71,8 @@ def record(run, folder: Path, *, mode, status="finished", until=None, since=0, p
     live.summary.update(to_summary(status, run.values if finished else {}, run.result if finished else None))
     live.finish(exit_code=ENDED[status])
     return live
+
+
+def facts(rows):
+    """Rows as plain values, so that rows of different records compare."""
+    return [(row.kind, row.stage, row.step, row.epoch, dict(row.values)) for row in rows]

@@ -33,9 +33,8 @@ def runs(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
 
 def run(server: WandbServer, variables: dict[str, Any]) -> dict[str, Any]:
     """One run, and whatever of its history a query selects."""
-    found = {each.name: each for each in _of_project(server, variables) or ()}.get(
-        variables.get("name") or variables.get("run")
-    )
+    wanted = next(variables[key] for key in ("name", "runName", "run") if variables.get(key))
+    found = {each.name: each for each in _of_project(server, variables) or ()}.get(wanted)
     if found is None:
         return {"project": {"run": None}}
     return {
