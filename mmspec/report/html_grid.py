@@ -112,7 +112,8 @@ def _behind(value: SeedValue, href: Href) -> str:
 def _number(cell: GridCell) -> str:
     """The text with its spread, marks and remark."""
     if cell.kind == "published":
-        return escape(f"{cell.text} {cell.spread}".rstrip())
+        remark = f" ({escape(cell.remark)})" if cell.remark else ""
+        return escape(f"{cell.text} {cell.spread}".rstrip()) + remark
     number = escape(cell.text) + (f' <span class="pm">{escape(cell.spread)}</span>' if cell.spread else "")
     if cell.mark == "best":
         number = f"<strong>{number}</strong>"

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import attrs
 
-from mmspec.report.published import Claim, as_printed, is_finite, is_link, published_of
+from mmspec.report.published import Claim, as_printed, is_link, published_of
 from mmspec.spec.findings import Findings
 from mmspec.spec.load import parse, read_source
 from mmspec.spec.model import key
@@ -130,7 +130,7 @@ class _Row:
     task: str = key("what the data set is a benchmark of")
     dataset: str = key("the data set, as the publication calls it")
     metric: str = key("what was measured, as the publication calls it")
-    value: float = key("the value as it was printed", validator=is_finite)
+    value: float = key("the value as it was printed")
     rank: int | None = key("the place on the page's own leaderboard", default=None, validator=_positive)
     unit: Unit | None = key("percent: out of 100; absent: not said", default=None)
     method: str | None = key("whose value it is", default=None)

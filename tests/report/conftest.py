@@ -7,7 +7,7 @@ from mmspec.plugins.discovery import Discovery
 from mmspec.plugins.registry import make_registry
 from mmspec.report import render_report
 from mmspec.report.figures import Bars, Confusion, Curves, Paired, Points, Scatter
-from mmspec.report.stale import Comparison
+from mmspec.report.stale import Comparison, compare
 
 
 @pytest.fixture(scope="session")
@@ -19,16 +19,18 @@ def registry():
     )
 
 
-@pytest.fixture(autouse=True)
-def _no_comparison(request, monkeypatch):
+@pytest.fixture(scope="module", autouse=True)
+def _no_comparison():
     """Made-up runs have made-up specs and code: they are compared with nothing unless a test asks for it."""
-    if "comparing" not in request.fixturenames:
-        monkeypatch.setattr("mmspec.report.render.compare", lambda *_: Comparison())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mmspec.report.render.compare", lambda *_: Comparison())
+        yield
 
 
 @pytest.fixture
-def comparing():
+def comparing(monkeypatch):
     """The runs of this test are compared with the specs on disk and the code that is installed."""
+    monkeypatch.setattr("mmspec.report.render.compare", compare)
 
 
 @pytest.fixture
