@@ -166,9 +166,9 @@ def table(root: Path) -> Callable[[], object]:
 
 def rows(root: Path) -> Callable[[], object]:
     """Run directories to rows, with all keys of their specs."""
-    import mmspec
+    from mmspec import load_runs
 
-    return lambda: list(mmspec.load_runs(root / "runs" / "many", spec=True))
+    return lambda: load_runs(root / "runs" / "many", spec=True)
 
 
 def curves(root: Path) -> Callable[[], object]:
