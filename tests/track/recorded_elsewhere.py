@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 from wandb_writing import Run
 
 from mmspec.plugins.api import RunInfo
 from mmspec.track.columns import to_columns
+from mmspec.track.wandb_file import read_segment
 from mmspec.track.wandb_layout import to_config, to_summary, wandb_id
 
 ENDED = {"finished": 0, "failed": 1, "interrupted": 130}
@@ -70,7 +72,16 @@ def record(run, folder: Path, *, mode, status="finished", until=None, since=0, p
     finished = status == "finished"
     live.summary.update(to_summary(status, run.values if finished else {}, run.result if finished else None))
     live.finish(exit_code=ENDED[status])
-    return live
+    if mode == "offline":
+        _wait_for_end(folder)
+
+
+def _wait_for_end(folder: Path) -> None:
+    """The client returns from its end a moment before the file is whole."""
+    until = time.monotonic() + 10
+    while any(read_segment(file).exit_code is None for file in folder.rglob("*.wandb")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
 
 
 def facts(rows):
