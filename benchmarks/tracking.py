@@ -50,10 +50,10 @@ def _line(name: str, times: list[float], nothing: float) -> str:
     worst = sorted(times)[int(0.99 * len(times))] - nothing
     held = ""
     if name == "run directory":
-        held = f"  (a row a step at most 1 %: {'holds' if mean <= LIMIT * STEP else 'BROKEN'})"
+        held = f"  (at most {LIMIT:.0%}: {'holds' if mean / every <= LIMIT * STEP else 'BROKEN'})"
     micro = f"{median * 1e6:7.1f} µs, mean {mean * 1e6:7.1f}, 99 of 100 under {worst * 1e6:7.1f}"
-    share = f"{mean / STEP:6.2%} of a step with a row each, {mean / every / STEP:6.3%} with one in {every}"
-    return f"{f'a row, {name}':<32} {micro}; {share}{held}"
+    share = f"{median / STEP:6.2%} of a step with a row each, {mean / every / STEP:6.3%} with one in {every}"
+    return f"{f'a row, {name}':<24} {micro}; {share}{held}"
 
 
 def _in_turn(everybody: dict[str, Log]) -> dict[str, list[float]]:
