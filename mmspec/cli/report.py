@@ -48,6 +48,7 @@ mmspec report reports/colored_digits.toml --explain guided "Test accuracy, shift
 )
 @click.option("--table", metavar="TABLE", help="Of --explain: the number of the table, from 1, or its title.")
 @click.option("--watch", is_flag=True, help="Write the report again whenever its runs or its files change.")
+@click.option("--refresh", is_flag=True, help="Ask services such as W&B again for what is in the cache.")
 def command(
     *,
     report: Path,
@@ -58,10 +59,13 @@ def command(
     explain: tuple[str, str] | None,
     table: str | None,
     watch: bool,
+    refresh: bool,
 ) -> None:
     """Turn runs into the tables and figures that the definition REPORT describes."""
     if table is not None and explain is None:
         raise click.UsageError("--table says where --explain looks: give both")
+    if refresh and (explain or watch):
+        raise click.UsageError("--refresh is for a report that is made once")
     if explain is not None:
         if watch or site or out or formats:
             raise click.UsageError("--explain writes nothing: it goes with --table and --runs alone")
@@ -81,7 +85,7 @@ def command(
             raise click.UsageError(
                 "--site writes a site alone: give --out and --format in a command of their own"
             )
-        _write_site(report, runs, site)
+        _write_site(report, runs, site, refresh=refresh)
         return
     made = render_report(
         report,
@@ -89,19 +93,22 @@ def command(
         out=out or default_folder(report),
         formats=formats or FORMATS,
         registry=open_registry(),
+        refresh=refresh,
     )
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(made.terminal())
     for path in made.files:
         click.echo(f"wrote {path}")
 
 
-def _write_site(report: Path, runs: Path, folder: Path) -> None:
+def _write_site(report: Path, runs: Path, folder: Path, *, refresh: bool) -> None:
     """Write the report as a site, and say how to open it."""
     from mmspec.report.render import make_document
     from mmspec.report.site import write_site
     from mmspec.report.terminal import Terminal
 
-    document = make_document(report, runs_root=runs, folder=folder, registry=open_registry())
+    document = make_document(
+        report, runs_root=runs, folder=folder, registry=open_registry(), refresh=refresh
+    )
     made = write_site(document, folder)
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(Terminal(document))
     gone = f", {made.removed} removed" if made.removed else ""
