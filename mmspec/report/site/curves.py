@@ -63,28 +63,33 @@ class Thinned:
 
 @attrs.define
 class StageCurves:
-    """What one stage recorded, by kind: series by metric and split, and some of the rows."""
+    """What one stage recorded, by kind of row: series by `split/metric`, and some of the rows."""
 
-    series: dict[str, dict[str, dict[str, Series]]] = attrs.field(factory=lambda: {"step": {}, "epoch": {}})
+    series: dict[str, dict[str, Series]] = attrs.field(factory=lambda: {"step": {}, "epoch": {}})
     rows: dict[str, Thinned] = attrs.field(factory=lambda: {"step": Thinned(), "epoch": Thinned()})
     ends: dict[int, int] = attrs.field(factory=dict)
 
     def add(self, row: RecordedRow) -> None:
         """Another row."""
-        by_metric = self.series[row.kind]
+        known = self.series[row.kind]
         for name, value in row.values.items():
-            split, _, metric = name.partition("/")
-            by_metric.setdefault(metric, {}).setdefault(split, Series()).add(row.step, value)
+            series = known.get(name)
+            if series is None:
+                series = known[name] = Series()
+            series.add(row.step, value)
         self.rows[row.kind].add(row)
         if row.kind == "epoch":
             self.ends[row.epoch] = row.step
 
     def metrics(self) -> Iterator[tuple[str, dict[str, Series]]]:
         """Each metric with its series by split: those of steps where there are any, else those of epochs."""
-        steps, epochs = self.series["step"], self.series["epoch"]
-        for metric in dict.fromkeys([*epochs, *steps]):
-            both = {**epochs.get(metric, {}), **steps.get(metric, {})}
-            yield metric, {split: series for split, series in both.items() if series.xs}
+        found: dict[str, dict[str, Series]] = {}
+        for kind in ("epoch", "step"):
+            for name, series in self.series[kind].items():
+                split, _, metric = name.partition("/")
+                if series.xs:
+                    found.setdefault(metric, {})[split] = series
+        yield from found.items()
 
 
 def curves_parts(run: RecordedRun) -> list[str]:
