@@ -84,6 +84,7 @@ class Confusion(Figure):
         bar.outline.set_linewidth(0.4)
         if bar.solids is not None:
             bar.solids.set_edgecolor("face")  # no gaps between the steps
+            bar.solids.set_rasterized(False)
         bar.set_label("% of the true class" if self.show == "share" else "samples")
         return [*self._remarks(found, heat), *left_out(groups, counts, self.value)]
 
