@@ -88,6 +88,24 @@ def show(*, run: str, runs: Path, diff: bool) -> None:
         click.echo(f"the traceback is in {record.path / 'failure.json'}")
 
 
+@command.command("sync", example='mmspec runs sync\nmmspec runs sync "guided-*"', short_help="Upload runs.")
+@click.argument("patterns", nargs=-1, metavar="[PATTERN]...", shell_complete=_complete_run)
+@runs_option
+def sync(*, patterns: tuple[str, ...], runs: Path) -> None:
+    """Upload what trackers recorded on this machine and could not upload then.
+
+    Of runs whose id, experiment or EXPERIMENT/ID matches a PATTERN (shell wildcards); without one, of all.
+    What is up already does not go up again, and an upload that was cut off goes on. A run that a process is
+    working on is left alone.
+    """
+    from mmspec.cli.sync import sync_runs
+
+    chosen = _matching(_readable(find_runs(runs)), patterns)
+    if patterns and not chosen:
+        raise RecordError(f"no run in {runs} matches {' or '.join(patterns)}")
+    sync_runs(chosen, click.echo)
+
+
 @command.command("remove", example='mmspec runs remove "guided-*"\nmmspec runs remove colored_digits --yes')
 @click.argument("patterns", nargs=-1, required=True, metavar="PATTERN...", shell_complete=_complete_run)
 @runs_option

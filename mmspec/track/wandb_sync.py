@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ LEAST, PER_BYTE = 60.0, 1 / 50_000
 LOOK_EVERY, ANSWER_WITHIN, MISSES = 3.0, 2.0, 2
 #: Seconds for which W&B's process may outlive ours when that is killed, and go on uploading.
 AFTERLIFE = 3.0
+#: Seconds until W&B is asked again whether it has all that was uploaded.
+PAUSES = (1.0, 2.0, 4.0)
+_AGAIN = "nothing is lost: the same command goes on from what is up"
 #: `wandb`, which ends when the process that started it does (Linux: PR_SET_PDEATHSIG).
 _WANDB = (
     "import ctypes, runpy, sys\n"
@@ -57,14 +61,7 @@ class Standing:
     """What W&B has of a run."""
 
     step: int
-    summary: Any
-
-    def holds(self, segment: RecordedSegment, recorded: Segment, *, is_last: bool) -> bool:
-        """Whether all of a segment is in W&B; how the run ended stands in the last one."""
-        if self.step < segment.last_step():
-            return False
-        keys = (STATUS_KEY, RESULT_KEY) if is_last else ()
-        return all(self.summary.get(key) == recorded.summary.get(key) for key in keys)
+    summary: Mapping[str, Any]
 
 
 def upload_all(folder: Path, say: Callable[[str], None]) -> bool:
@@ -79,22 +76,45 @@ def upload_all(folder: Path, say: Callable[[str], None]) -> bool:
     newest = segments(folder)[-1]
     recorded = {segment.name: read_segment(segment.file) for segment in waiting}
     first = recorded[waiting[0].name]
+    sent = False
     with _alone(folder) as scratch:
         service = Service(Address(first.entity, first.project), folder / "cache")
-        before = Standing(*service.standing(first.run_id))
-        sent = False
+        standing = Standing(*service.standing(first.run_id))
         for segment in waiting:
-            last = segment == newest
-            if not before.holds(segment, recorded[segment.name], is_last=last) or segment.is_offline:
-                _upload(segment, folder, scratch, before.step)
-                before = Standing(*service.standing(first.run_id))
-                if not before.holds(segment, recorded[segment.name], is_last=last):
-                    raise AwayError(_not_taken(segment, before))
+            whole = partial(_holds, segment, recorded[segment.name], is_last=segment == newest)
+            if segment.is_offline or not whole(standing):
+                _upload(segment, folder, scratch, standing.step)
+                standing = _confirmed(service, first.run_id, segment, whole)
                 sent = True
             note_uploaded(folder, segment)
     if sent:
-        say(f"W&B: uploaded run {first.run_id}, {_count(len(waiting))}, up to step {before.step}")
+        say(f"W&B: uploaded {first.run_id} up to step {standing.step}")
     return sent
+
+
+def _holds(segment: RecordedSegment, recorded: Segment, standing: Standing, *, is_last: bool) -> bool:
+    """Whether all of a segment is in W&B; how the run ended stands in the last one."""
+    if standing.step < segment.last_step():
+        return False
+    keys = (STATUS_KEY, RESULT_KEY) if is_last else ()
+    return all(standing.summary.get(key) == recorded.summary.get(key) for key in keys)
+
+
+def _confirmed(
+    service: Service, run_id: str, segment: RecordedSegment, whole: Callable[[Standing], bool]
+) -> Standing:
+    """What W&B has after an upload; it may take a moment until it shows.
+
+    Raises:
+        AwayError: it has not taken all of the segment.
+    """
+    for pause in (0.0, *PAUSES):
+        time.sleep(pause)
+        standing = Standing(*service.standing(run_id))
+        if whole(standing):
+            return standing
+    what = f"W&B has not taken all of {segment.name}: it has steps up to {standing.step}"
+    raise AwayError(Problem(f"{what} of {segment.last_step()}", hint=_AGAIN))
 
 
 @contextlib.contextmanager
@@ -125,20 +145,20 @@ def _upload(segment: RecordedSegment, folder: Path, scratch: Path, upto: int) ->
     )  # fmt: skip
     size = sum(file.stat().st_size for file in segment.file.parent.rglob("*") if file.is_file())
     try:
-        said = _wait(process, LEAST + size * PER_BYTE)
+        said = _wait(process, server_address(folder / "cache"), LEAST + size * PER_BYTE)
     finally:
         _end(process)
     if process.returncode or not list(copy.glob("*.synced")):
         raise RecordError(Problem(f"W&B could not upload {segment.file.parent}: {_last_line(said)}"))
 
 
-def _wait(process: subprocess.Popen[str], limit: float) -> str:
+def _wait(process: subprocess.Popen[str], server: str, limit: float) -> str:
     """What the process says until it ends.
 
     Raises:
         AwayError: the server is gone meanwhile, or it takes longer than `limit` seconds.
     """
-    server, misses, until = server_address(), 0, time.monotonic() + limit
+    misses, until = 0, time.monotonic() + limit
     while time.monotonic() < until:
         try:
             return process.communicate(timeout=LOOK_EVERY)[0]
@@ -147,9 +167,6 @@ def _wait(process: subprocess.Popen[str], limit: float) -> str:
         if misses >= MISSES:
             raise AwayError(Problem(f"{server} does not answer any more", hint=_AGAIN))
     raise AwayError(Problem(f"the upload took more than {limit:.0f} s", hint=_AGAIN))
-
-
-_AGAIN = "nothing is lost: the same command goes on from what is up"
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -165,15 +182,6 @@ def _end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def _not_taken(segment: RecordedSegment, standing: Standing) -> Problem:
-    what = f"W&B has not taken all of {segment.name}: it has steps up to {standing.step}"
-    return Problem(f"{what} of {segment.last_step()}", hint=_AGAIN)
-
-
 def _last_line(said: str) -> str:
     lines = [line.removeprefix("wandb:").strip() for line in said.splitlines()]
     return next((line for line in reversed(lines) if line not in ("", "ERROR")), "it does not say why")
-
-
-def _count(number: int) -> str:
-    return "1 part" if number == 1 else f"{number} parts"

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from wandb_queries import READING
 from wandb_server import WandbServer
 
 from mmspec.plugins.api import RunInfo, TrackerSession
@@ -52,7 +53,7 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def server(user: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbServer]:
     """A test double of a W&B server, for which the user has a key."""
     del user
-    double = WandbServer()
+    double = WandbServer(READING)
     monkeypatch.setenv("WANDB_BASE_URL", double.url)
     monkeypatch.setenv("WANDB_API_KEY", "k" * 40)
     yield double

