@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from mmspec.report.document import Document, Gridded
+from mmspec.report.document import Document, Gridded, Words
 from mmspec.report.grid import Grid, GridCell, GridColumn
-from mmspec.report.text import Code, Link, Sentence, one_line
+from mmspec.report.latex_text import OTHER_LETTERS, comment, escape, running, sentence, short
+from mmspec.report.text import one_line
 
-_LETTERS = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "_": r"\_",
-    "%": r"\%", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
-    ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}", "'": r"\textquotesingle{}",
-    "`": r"\textasciigrave{}", "±": r"$\pm$", "−": "$-$", "–": "--", "†": r"\dag{}", "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$", "·": r"$\cdot$", "→": r"$\to$", "\ufffd": "?",
-    # These would be read as an argument of the \\ before them.
-    "[": "{[}", "]": "{]}", "*": "{*}",
-    # A hyphen in braces never joins its neighbour to a dash.
-    "-": "{-}",
-}  # fmt: skip
-_TO_ESCAPE = re.compile("|".join(map(re.escape, _LETTERS)))
 _ARROWS = {"max": r" $\uparrow$", "min": r" $\downarrow$", "none": ""}
+
+#: The longest caption, in letters: LaTeX measures it in one line first.
+_CAPTION = 600
 
 _HEAD = r"""% {title}
 % Made by mmspec report from the runs named below; changes are overwritten.
-% Needs \usepackage[T1]{{fontenc}} and \usepackage{{booktabs}}."""
+% Needs \usepackage[T1]{{fontenc}} and \usepackage{{booktabs}}. Letters that are neither Latin nor Greek
+% are set by xelatex and lualatex, with a font that has them; pdflatex sets question marks.
+{other}"""
 
 
 #: The table, smaller where it would be wider than the line; if that is not enough, as far out on both sides.
@@ -36,34 +29,33 @@ _FIT = (
     r"\sbox0{\scriptsize\setlength{\tabcolsep}{3pt}\mmspectable}\fi",
     r"\makebox[\linewidth][c]{\usebox0}",
 )
-#: A slash of an address: the line may break behind it.
-_BREAK = r"/\allowbreak{}"
-
-
-def escape(text: str) -> str:
-    """`text` so that LaTeX sets it letter by letter, on one line."""
-    return _TO_ESCAPE.sub(lambda found: _LETTERS[found.group()], one_line(text))
 
 
 def render(document: Document) -> str:
-    """All tables and leaderboards of the report, and as comments the runs behind them."""
-    parts = [_HEAD.format(title=one_line(document.definition.title))]
-    parts += [_float(block) for block in document.grids]
-    comments = [_comment(note) for note in document.notes]
+    """All tables, leaderboards and text blocks of the report, and as comments the runs behind them."""
+    parts = [_HEAD.format(title=one_line(document.definition.title), other=OTHER_LETTERS)]
+    for block in document.blocks:
+        if isinstance(block, Words):
+            parts += _words(block)
+        elif isinstance(block, Gridded):
+            parts.append(_float(block))
+    comments = [comment(note) for note in document.notes]
     comments += [
-        _comment((f"{label}, seed {run.seed}: {run.id}, spec {run.identity['spec_hash']}",))
+        comment((f"{label}, seed {run.seed}: {run.id}, spec {run.identity['spec_hash']}",))
         for label, run in document.used
     ]
     return "\n\n".join(parts) + "\n\n" + "\n".join(comments) + "\n"
 
 
-def _comment(note: Sentence) -> str:
-    return "% " + "".join(one_line(part.text if isinstance(part, Code) else part) for part in note)
+def _words(words: Words) -> list[str]:
+    """A text block: its title begins its first paragraph, since headings are the paper's."""
+    title = rf"\paragraph{{{short(words.title, _CAPTION)}}} " if words.title else ""
+    return [title * (index == 0) + running(part) for index, part in enumerate(words.paragraphs)]
 
 
 def _float(block: Gridded) -> str:
     grid = block.grid
-    caption = escape(grid.title.rstrip(".") + "." + (f" {grid.text}" if grid.text else ""))
+    caption, below = _caption(grid)
     lines = [
         r"\begin{table}[tbp]",
         r"\centering\small",
@@ -74,17 +66,26 @@ def _float(block: Gridded) -> str:
         r"\toprule",
         *_heads(grid),
         r"\midrule",
-        *(_row([escape(row.label), *map(_cell, row.cells)]) for row in grid.rows),
+        *(_row([short(row.label), *map(_cell, row.cells)]) for row in grid.rows),
         r"\bottomrule",
         r"\end{tabular}}",
         *_FIT,
         r"\par\smallskip",
         r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *(_sentence(note) for note in block.notes),
+        *below,
+        *(sentence(note) for note in block.notes),
         r"\end{minipage}",
         r"\end{table}",
     ]
     return "\n".join(lines)
+
+
+def _caption(grid: Grid) -> tuple[str, list[str]]:
+    """The caption with the text behind it; a long text, in its place, stands below the table."""
+    title = grid.title.rstrip(".") + "."
+    if len(title) + len(grid.text) <= _CAPTION:
+        return escape(f"{title} {grid.text}".rstrip()), []
+    return short(title, _CAPTION), [running(grid.text) + r"\par"] if grid.text else []
 
 
 def _alignment(column: GridColumn) -> str:
@@ -97,17 +98,17 @@ def _heads(grid: Grid) -> list[str]:
     for level in range(grid.depth):
         rules, above, first = [], [""], 2
         for head, width in grid.heads(level):
-            above.append(rf"\multicolumn{{{width}}}{{c}}{{{escape(head)}}}")
+            above.append(rf"\multicolumn{{{width}}}{{c}}{{{short(head)}}}")
             if head:
                 rules.append(rf"\cmidrule(lr){{{first}-{first + width - 1}}}")
             first += width
         lines += [_row(above), "".join(rules)]
     labels = [
         rf"\multicolumn{{1}}{{{'l' if column.kind == 'text' else 'c'}}}"
-        rf"{{{escape(column.label)}{_ARROWS[column.better]}}}"
+        rf"{{{short(column.label)}{_ARROWS[column.better]}}}"
         for column in grid.columns
     ]
-    return [*lines, _row([escape(grid.corner), *labels])]
+    return [*lines, _row([short(grid.corner), *labels])]
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -117,7 +118,7 @@ def _row(cells: Iterable[str]) -> str:
 def _cell(cell: GridCell) -> str:
     if cell.kind == "empty":
         return escape(cell.text)
-    number = escape(cell.text) + _spread(cell.spread)
+    number = short(cell.text) + _spread(cell.spread)
     if cell.kind == "published":
         number = rf"\textit{{{number}}}"
     elif cell.mark == "best":
@@ -125,7 +126,7 @@ def _cell(cell: GridCell) -> str:
     elif cell.mark == "second":
         number = rf"\underline{{{number}}}"
     sign = rf"\rlap{{\textsuperscript{{{escape(cell.sign)}}}}}" if cell.sign else ""
-    remark = f" ({escape(cell.remark)})" if cell.remark else ""
+    remark = f" ({short(cell.remark)})" if cell.remark else ""
     return f"{number}{sign}{remark}"
 
 
@@ -133,14 +134,3 @@ def _spread(spread: str) -> str:
     if spread.startswith("± "):
         return r"\mmspecpm " + escape(spread[2:])
     return rf"\,{escape(spread)}" if spread else ""
-
-
-def _sentence(note: Sentence) -> str:
-    return "".join(map(_part, note))
-
-
-def _part(part: str | Code) -> str:
-    if not isinstance(part, Code):
-        return escape(part)
-    text = escape(part.text)
-    return rf"\texttt{{{text.replace('/', _BREAK) if isinstance(part, Link) else text}}}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from mmspec.report.latex import escape
+from mmspec.report.latex_text import escape
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -34,16 +35,21 @@ _IN_ADDRESS = ":/?#@!$&+,;=%~."
 ARROWS = {"max": " ↑", "min": " ↓", "none": ""}
 
 
+#: Joiners within a word of a script that needs them, and within an emoji.
+_JOINERS = re.compile("(?<=[^\\x00-\\x7f\\s])[\u200c\u200d](?=[^\\x00-\\x7f\\s\u200c\u200d])")
+
+
 def one_line(text: str) -> str:
     """`text` without what breaks a line, hides or reorders characters, or cannot be encoded.
 
     Spaces and line breaks become one space; control characters, direction overrides and lone surrogates
-    become U+FFFD.
+    become U+FFFD, and so do joiners that join nothing.
     """
     if text.isascii() and text.isprintable():
         return text
     joined = " ".join(text.split()) if any(c.isspace() and c != " " for c in text) else text
-    return "".join("\ufffd" if _is_unsafe(c) else c for c in joined)
+    kept = {found.start() for found in _JOINERS.finditer(joined)}
+    return "".join("\ufffd" if _is_unsafe(c) and i not in kept else c for i, c in enumerate(joined))
 
 
 def _is_unsafe(character: str) -> bool:

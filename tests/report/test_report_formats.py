@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mmspec.report import html, latex, markdown, render_report
+from mmspec.report import html, latex, latex_text, markdown, render_report
 from mmspec.report.text import Code, listed, minus, one_line, spans
 
 ALL = ("markdown", "latex", "html", "csv", "json")
@@ -207,7 +207,7 @@ def test_a_code_span_never_ends_early(text):
 @given(st.text(st.characters(codec="ascii")))
 def test_latex_leaves_no_active_character(text):
     bare = latex.escape(text)
-    for command in sorted(set(latex._LETTERS.values()), key=len, reverse=True):
+    for command in sorted(set(latex_text.LETTERS.values()), key=len, reverse=True):
         bare = bare.replace(command, "")
     assert not set(bare) & set("\\{}$&#_%~^<>|\"'`[]*\n")
 
