@@ -106,9 +106,7 @@ def _write_site(report: Path, runs: Path, folder: Path, *, refresh: bool) -> Non
     from mmspec.report.site import write_site
     from mmspec.report.terminal import Terminal
 
-    document = make_document(
-        report, runs_root=runs, folder=folder, registry=open_registry(), refresh=refresh
-    )
+    document = make_document(report, runs_root=runs, folder=folder, registry=open_registry(), refresh=refresh)
     made = write_site(document, folder)
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(Terminal(document))
     gone = f", {made.removed} removed" if made.removed else ""
