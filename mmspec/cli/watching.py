@@ -25,8 +25,8 @@ _MOST = 20
 def watch_report(report: Path, runs: Path, out: Path, formats: Collection[str], registry: Registry) -> None:
     """Write a report, and write it again whenever its runs or its files change, until Ctrl-C."""
 
-    def make(refresh: bool) -> Document:
-        return make_document(report, runs_root=runs, folder=out, registry=registry, refresh=refresh)
+    def make(_: bool) -> Document:  # sources ask what has changed whenever they are read
+        return make_document(report, runs_root=runs, folder=out, registry=registry)
 
     def tell(told: Told) -> None:
         _tell(told, out, formats)
