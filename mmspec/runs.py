@@ -17,6 +17,9 @@ from mmspec.report.sources import is_name, read_sources
 from mmspec.rows import Row, Rows
 from mmspec.spec.words import listed, show, suggestion
 
+#: A run that becomes a row, and why a report would leave it out.
+_Wanted = tuple[RecordedRun, str | None]
+
 _FIRST = ("experiment", "run", "seed", "status", "left_out")
 _LAST = ("seconds", "address", "spec_hash")
 
@@ -54,7 +57,7 @@ class RunRows(Rows):
             said.append(f"cannot be read: {len(self.problems)}")
         return "; ".join([*said, *self.remarks])
 
-    def curves(self, *metrics: str, per: Kind = "step", stage: str | None = None) -> Rows:
+    def curves(self, metric: str, *more: str, per: Kind = "step", stage: str | None = None) -> Rows:
         """What was recorded while these runs trained: a row for each run, step and metric.
 
         Keys: experiment, run, seed, the labels, stage, step, epoch, metric, value. `per` chooses between the
@@ -64,6 +67,7 @@ class RunRows(Rows):
             ReportError: no run recorded one of the metrics.
             RecordError: a row is damaged.
         """
+        metrics = (metric, *more)
         labels = dict.fromkeys(_label_key(name) for run in self.runs for name in run.labels)
         keys = ("experiment", "run", "seed", *labels, "stage", "step", "epoch", "metric", "value")
         rows = Rows((row for run in self.runs for row in _curve(run, metrics, per, stage)), keys)
@@ -77,9 +81,9 @@ def load_runs(
     *sources: str | Path,
     runs: str | Path = "runs",
     where: Mapping[str, Scalar] | None = None,
-    include: Collection[Reason] | Literal["all"] = (),
-    spec: Collection[str] | bool = (),
-    provenance: Collection[str] = (),
+    include: Collection[Reason] | Reason | Literal["all"] = (),
+    spec: Collection[str] | str | bool = (),
+    provenance: Collection[str] | str = (),
     refresh: bool = False,
     registry: Registry | None = None,
 ) -> RunRows:
@@ -105,15 +109,16 @@ def load_runs(
     if not found.all_runs and not found.problems:
         raise _no_runs(patterns, Path(runs))
     where = where or {}
-    named = () if isinstance(spec, bool) else tuple(spec)
+    named = () if isinstance(spec, bool) else _several(spec)
+    facts = _several(provenance)
     check_names((*where, *named), found)
     wanted, left_out = _chosen(found, where, reasons)
     problems = list(found.problems)
     rows = [
-        _row(run, reason, named, all_keys=spec is True) | _facts(run, provenance, problems)
-        for run, reason in wanted
+        _row(run, reason, named, all_keys=spec is True) | known
+        for (run, reason), known in zip(wanted, _facts(wanted, facts, problems), strict=True)
     ]
-    keys = _keys(rows, [run for run, _ in wanted], (*named, *provenance), with_reason=bool(include))
+    keys = _keys(rows, [run for run, _ in wanted], (*named, *facts), with_reason=bool(include))
     return RunRows(
         rows,
         keys,
@@ -134,17 +139,23 @@ def _pattern(source: str | Path) -> str:
     return str(source)
 
 
-def _reasons(include: Collection[Reason] | Literal["all"]) -> Collection[str]:
+def _several(names: Collection[str] | str) -> tuple[str, ...]:
+    """The names; one may be given by itself."""
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _reasons(include: Collection[Reason] | Reason | Literal["all"]) -> Collection[str]:
     known = get_args(Reason)
     if include == "all":
         return known
-    for reason in include:
+    wanted = _several(include)
+    for reason in wanted:
         if reason not in known:
             raise ReportError(
                 f"include: no run is left out because it is {show(reason)}",
                 hint=suggestion(reason, known, of="reasons"),
             )
-    return include
+    return wanted
 
 
 def _no_runs(patterns: Sequence[str], root: Path) -> ReportError:
@@ -159,9 +170,9 @@ def _no_runs(patterns: Sequence[str], root: Path) -> ReportError:
 
 def _chosen(
     found: Selection, where: Mapping[str, Scalar], reasons: Collection[str]
-) -> tuple[list[tuple[RecordedRun, str | None]], list[LeftOut]]:
-    """The runs that become rows, with the reason why a report would leave them out; and the others."""
-    wanted: list[tuple[RecordedRun, str | None]] = [(run, None) for run in found.runs if matches(run, where)]
+) -> tuple[list[_Wanted], list[LeftOut]]:
+    """The runs that become rows, and the others."""
+    wanted: list[_Wanted] = [(run, None) for run in found.runs if matches(run, where)]
     left_out = [left for left in found.left_out if matches(left.run, where)]
     wanted += [(left.run, left.reason) for left in left_out if left.reason in reasons]
     return wanted, [left for left in left_out if left.reason not in reasons]
@@ -171,7 +182,7 @@ def _chosen(
 
 
 def _row(run: RecordedRun, reason: str | None, named: Sequence[str], *, all_keys: bool) -> Row:
-    """A run's row; what stands later has its key only where nothing before has it."""
+    """A run's row. Who the run is goes before its labels, those before metrics and keys of the same name."""
     values = {name: float(value) for name, value in run.values.items()}
     keys = {name: said(run, name) for name in named} | (_flat_spec(run) if all_keys else {})
     return {**keys, **values, **_labels(run), **_about(run, reason)}
@@ -231,17 +242,30 @@ def _flat(value: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
             yield prefix + key, item
 
 
-def _facts(run: RecordedRun, names: Collection[str], problems: list[Problem]) -> Row:
-    """What the run's provenance says to these dotted names; that it cannot be read is a problem to tell."""
-    if not names:
-        return {}
-    try:
-        known: Mapping[str, Any] = run.provenance
-    except RecordError as error:
-        problems += error.problems
-        return {}
-    flat = dict(_flat(known, ""))
-    return {name: flat.get(name) for name in names}
+def _facts(wanted: Sequence[_Wanted], names: Sequence[str], problems: list[Problem]) -> list[Row]:
+    """For each run what its provenance says to these dotted names; what cannot be read is a problem to tell.
+
+    Raises:
+        ReportError: no run says anything to one of the names.
+    """
+    if not names or not wanted:
+        return [{} for _ in wanted]
+    said_by: list[Row] = []
+    known: dict[str, None] = {}
+    for run, _ in wanted:
+        try:
+            flat = dict(_flat(run.provenance, ""))
+        except RecordError as error:
+            problems += error.problems
+            flat = {}
+        known |= dict.fromkeys(flat)
+        said_by.append({name: flat.get(name) for name in names})
+    for name in names:
+        parts = name.split(".")
+        if known and not any(".".join(parts[:length]) in known for length in range(1, len(parts) + 1)):
+            hint = suggestion(name, known, of="known")
+            raise ReportError(f"the provenance of no run says {show(name)}", hint=hint)
+    return said_by
 
 
 # ---------------------------------------------------------------- curves

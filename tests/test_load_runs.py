@@ -100,13 +100,26 @@ def test_all_keys_of_several_stages(tmp_path):
 
 
 def test_provenance_on_request(tmp_path):
-    write_run(tmp_path, A, 0, {"x": 1.0})
+    folder = write_run(tmp_path, A, 0, {"x": 1.0})
+    known = json.loads((folder / "provenance.json").read_text())
+    (folder / "provenance.json").write_text(json.dumps({**known, "git": None}))
     damaged = write_run(tmp_path, B, 0, {"x": 2.0})
     (damaged / "provenance.json").write_text("{")
     rows = mmspec.load_runs(runs=tmp_path, provenance=["created", "git.commit"])
     assert rows.columns["created"] == ["2026-01-01T00:00:00+00:00", None]
     assert rows.columns["git.commit"] == [None, None]
     assert [problem.where.file for problem in rows.problems] == [str(damaged / "provenance.json")]
+    with pytest.raises(ReportError, match='did you mean "created"'):
+        mmspec.load_runs(runs=tmp_path, provenance="craeted")
+
+
+def test_one_name_needs_no_list(demo):
+    where = {"variant": "guided", "seed": 0}
+    [row] = mmspec.load_runs(
+        runs=demo, where=where, spec="train.epochs", provenance="created", include="failed"
+    )
+    assert (row["train.epochs"], row["left_out"]) == (12, None)
+    assert row["created"].startswith("2026")
 
 
 # ---------------------------------------------------------------- what is left out
