@@ -15,12 +15,14 @@ from benchmarks.packed import packed
 from benchmarks.paired import machine
 from benchmarks.precision import precision
 from benchmarks.reports import reports
+from benchmarks.site import site
 from benchmarks.startup import startup
 from benchmarks.tracking import tracking
 from benchmarks.video import video
 
 ALL: dict[str, Callable[[], list[str]]] = {
     "startup": startup,
+    "site": site,
     "reports": reports,
     "memory": memory,
     "digits": digits,
