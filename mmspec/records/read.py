@@ -184,7 +184,12 @@ def _folders_in(folder: str) -> list[str]:
     """The folders in one, by name."""
     try:
         with os.scandir(folder) as entries:
-            found = [(e.name, e.path) for e in entries if not e.name.startswith(".") and e.is_dir()]
+            found = [(e.name, e.path) for e in entries if not e.name.startswith(".") and _is_folder(e)]
     except OSError:
         return []
     return [path for _, path in sorted(found)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one. The entry itself raises for a link that leads to itself."""
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()

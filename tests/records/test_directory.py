@@ -185,6 +185,15 @@ def test_what_is_no_run_directory_is_refused(tmp_path: Path) -> None:
     assert find_runs(tmp_path / "nowhere").runs == ()
 
 
+def test_links_lead_to_runs_or_nowhere(directory: RunDirectory, tmp_path: Path) -> None:
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "run").symlink_to(directory.path)
+    (folder / "loop").symlink_to(folder / "loop")
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    assert [run.path for run in find_runs(folder).runs] == [folder / "run"]
+
+
 def test_runs_share_in_memory_what_is_equal_in_their_specs(directory: RunDirectory) -> None:
     stage = {"name": "first", "train": {"epochs": 1, "momentum": True}}
     odd = {"name": "first", "train": {"epochs": 1.0, "momentum": 1}}
