@@ -7,11 +7,11 @@ from typing import Any
 
 from mmspec.errors import RecordError
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.records import RunRecord
 from mmspec.report.differences import differences
 from mmspec.report.document import Document
 from mmspec.report.explain_cell import Facts
 from mmspec.report.table import Cell, Table
-from mmspec.report.text import is_web
 
 #: Most differences between two specs that are listed.
 _MOST = 30
@@ -78,7 +78,7 @@ def _facts(run: RecordedRun, document: Document) -> Iterator[tuple[str, str]]:
         yield "stale", stale.why
         yield "anew by", stale.command or "an unknown command"
     yield from _selected(run)
-    yield "resolved spec", run.address if is_web(run.address) else f"{run.address}/spec.json"
+    yield "resolved spec", f"{run.address}/spec.json" if isinstance(run, RunRecord) else run.address
     yield "spec hash", str(run.identity["spec_hash"])
     yield from _provenance(run)
     yield "code", _code(run.identity.get("code"))
@@ -123,7 +123,7 @@ def _git(run: RecordedRun, state: Any) -> str:
     diff, changed = str(state.get("diff") or ""), state.get("changed") or ()
     size = f"{len(changed)} files changed, {len(diff.splitlines())} lines of diff"
     cut = ", cut" if state.get("diff_cut") else ""
-    see = "" if is_web(run.address) else f"\n`mmspec runs show {run.address} --diff` shows it"
+    see = f"\n`mmspec runs show {run.address} --diff` shows it" if isinstance(run, RunRecord) else ""
     return f"{commit}, and changes that were not committed ({size}{cut}){see}"
 
 

@@ -94,7 +94,7 @@ def minus(number: str) -> str:
 
 def address(place: str, folder: Path) -> str:
     """Where a run is recorded, for a reader in `folder`: a web address as it is, a directory relative."""
-    return place if is_web(place) else os.path.relpath(place, folder)
+    return place if "://" in place else os.path.relpath(place, folder)
 
 
 @lru_cache(maxsize=10_000)
@@ -103,7 +103,7 @@ def link(place: str, folder: Path) -> str:
     if "://" in place:
         return quote(place, safe=_IN_ADDRESS)
     relative = os.path.relpath(place, folder).replace(os.sep, "/")
-    return quote(os.fsencode(relative), safe="/") + "/"
+    return quote(os.fsencode(relative), safe="/") + ("" if Path(place).is_file() else "/")
 
 
 def is_web(place: str) -> bool:
