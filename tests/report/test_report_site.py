@@ -92,18 +92,23 @@ def test_the_demos_site_is_whole(demo, site, tmp_path, runs, registry):
     assert len(pages) == 2 + 18
     assert made.files == 4 + 1 + 2 * 18
     overview = pages["index.html"]
-    assert set(overview.links) >= {
-        f"runs/{folder.name}.html" for folder in (runs / "colored_digits").iterdir()
-    }
-    assert overview.counts["svg"] == 2
+    names = {folder.name for folder in (runs / "colored_digits").iterdir()}
+    assert set(overview.links) >= {f"runs/{name}.html" for name in names}
+    definition = make_document(
+        DEMO, runs_root=runs, folder=tmp_path, registry=registry, draw=False
+    ).definition
+    assert overview.counts["svg"] == len(definition.figures)
     text = made.start.read_text()
-    titles = [text.index(f">{block.title}") for block in make_titles(registry, tmp_path, runs)]
-    assert titles == sorted(titles)
+    places = [text.index(f">{block.title}") for block in (*definition.tables, *definition.figures)]
+    assert places == sorted(places)
 
 
-def make_titles(registry, tmp_path, runs):
-    definition = make_document(DEMO, runs_root=runs, folder=tmp_path, registry=registry).definition
-    return [*definition.tables, *definition.figures]
+def test_cells_open_to_the_pages_of_their_runs(demo, site):
+    text = site().start.read_text()
+    row = text[text.index('<th scope="row">guided</th>') :]
+    cell = row[row.index("<details>") : row.index("</details>")]
+    links = re.findall(r'<li><a href="runs/(guided-s\d)-[0-9a-f]{8}\.html" title="[^"]*">seed \d</a>', cell)
+    assert links == ["guided-s0", "guided-s1", "guided-s2"]
 
 
 def test_a_runs_page_shows_what_it_recorded(rich, site):

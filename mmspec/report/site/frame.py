@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from mmspec.report.html_page import page, scrollable
 from mmspec.report.html_text import escape
@@ -13,6 +13,10 @@ POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; "
     "form-action 'none'"
 )
+_WIDE = ' class="wide"'
+_DIGITS = ' class="digits"'
+#: What is longer takes the room of two facts.
+_LONG = 40
 _PLACES = {"index.html": "Overview", "compare.html": "Compare"}
 
 
@@ -48,13 +52,21 @@ def section(name: str, title: str, *parts: str, classes: str = "") -> str:
 
 
 def table(
-    caption: str, heads: Sequence[str], rows: Iterable[str], *, classes: str = "runs", name: str = ""
+    caption: str,
+    heads: Sequence[str],
+    rows: Iterable[str],
+    *,
+    classes: str = "runs",
+    name: str = "",
+    numbers: Collection[str] = (),
 ) -> str:
-    """A table with a caption; `rows` are HTML already. Empty without rows."""
+    """A table with a caption; `rows` are HTML already. Empty without rows. `numbers` are heads above such."""
     body = "".join(rows)
     if not body:
         return ""
-    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    columns = "".join(
+        f'<th scope="col"{_DIGITS if head in numbers else ""}>{escape(head)}</th>' for head in heads
+    )
     named = f' id="{name}"' if name else ""
     return scrollable(
         caption,
@@ -72,7 +84,11 @@ def folded(summary: str, inside: str) -> str:
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Names with what they say, which is HTML already; those that say nothing are left out."""
-    items = "".join(f"<div><dt>{escape(name)}</dt><dd>{said}</dd></div>" for name, said in pairs if said)
+    items = "".join(
+        f"<div{_WIDE if len(said) > _LONG else ''}><dt>{escape(name)}</dt><dd>{said}</dd></div>"
+        for name, said in pairs
+        if said
+    )
     return f'<dl class="facts">{items}</dl>' if items else ""
 
 

@@ -68,10 +68,10 @@ def _runs(site: Site) -> str:
     columns = _columns(site)
     several = len({run.experiment for run in runs}) > 1
     heads = ["run", *(["experiment"] if several else []), "row", "seed"]
-    heads += [_head(column) for column in columns]
-    heads += ["took", "made"]
+    numbers = ["seed", *map(_head, columns), "took", "made"]
+    heads += numbers[1:]
     rows = (_row(run, site, columns, several) for run in runs)
-    listed = table("Runs of this report", heads, rows, classes=_LIST, name="list")
+    listed = table("Runs of this report", heads, rows, classes=_LIST, name="list", numbers=numbers)
     return lead(f"{len(runs)} runs; each leads to its page.") + listed if runs else ""
 
 

@@ -39,10 +39,20 @@ def run_page(run: RecordedRun, site: Site) -> str:
         f'<p class="over"><code>{escape(run.id)}</code></p>',
         f"<h1>{escape(run.label)}, <span>seed {run.seed}</span></h1>",
         *_guarded(lambda: [run_facts(run, site)]),
+        _stale(run, site),
         f'<nav class="contents" aria-label="On this page"><ul>{links}</ul></nav>' if links else "",
         *(text for _, _, text in made),
     ]
     return framed(site.title, site.name(run), body, up="../")
+
+
+def _stale(run: RecordedRun, site: Site) -> str:
+    """That the run would come out anew today, why, and how to make it."""
+    stale = site.document.comparison.stale.get(run.address)
+    if stale is None:
+        return ""
+    anew = f" Make it anew: <code>{escape(stale.command)}</code>" if stale.command else ""
+    return f'<p class="broken">Stale: {escape(stale.why)}.{anew}</p>'
 
 
 def _guarded(parts: Callable[[], Sequence[str]]) -> Sequence[str]:
