@@ -88,7 +88,7 @@ def _cell(cell: GridCell, column: GridColumn, href: Href) -> str:
     """A cell; one with runs behind it opens to them."""
     hint = f' title="{escape(cell.hint)}"' if cell.hint else ""
     if column.kind == "published":  # grey, slanted, and nothing to open
-        text = escape(cell.text) if cell.kind == "empty" else f"<i>{_number(cell)}</i>"
+        text = escape(cell.text) if cell.kind == "empty" else _number(cell)
         return f"<td{_CLASSES['published']}{hint}>{text}</td>"
     if cell.kind == "empty":
         return f'<td><span class="n"{hint}>{escape(cell.text)}</span></td>'
@@ -111,14 +111,14 @@ def _behind(value: SeedValue, href: Href) -> str:
 
 def _number(cell: GridCell) -> str:
     """The text with its spread, marks and remark."""
-    if cell.kind == "published":
-        remark = f" ({escape(cell.remark)})" if cell.remark else ""
-        return escape(f"{cell.text} {cell.spread}".rstrip()) + remark
     number = escape(cell.text) + (f' <span class="pm">{escape(cell.spread)}</span>' if cell.spread else "")
+    if cell.kind == "published":
+        number = f"<i>{escape(f'{cell.text} {cell.spread}'.rstrip())}</i>"
     if cell.mark == "best":
         number = f"<strong>{number}</strong>"
     elif cell.mark == "second":
         number = f"<u>{number}</u>"
     sign = f"<sup>{escape(cell.sign)}</sup>" if cell.sign else ""
-    remark = f' <span class="n">({escape(cell.remark)})</span>' if cell.remark else ""
+    gap = "&nbsp;" if cell.sign else ""  # the sign itself takes no room
+    remark = f'{gap} <span class="n">({escape(cell.remark)})</span>' if cell.remark else ""
     return number + sign + remark

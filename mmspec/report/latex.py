@@ -121,11 +121,13 @@ def _cell(cell: GridCell) -> str:
     number = short(cell.text) + _spread(cell.spread)
     if cell.kind == "published":
         number = rf"\textit{{{number}}}"
-    elif cell.mark == "best":
+    if cell.mark == "best":
         number = rf"\textbf{{\boldmath {number}}}"
     elif cell.mark == "second":
         number = rf"\underline{{{number}}}"
-    sign = rf"\rlap{{\textsuperscript{{{escape(cell.sign)}}}}}" if cell.sign else ""
+    sign = rf"\textsuperscript{{{escape(cell.sign)}}}" if cell.sign else ""
+    if sign and not cell.remark:
+        sign = rf"\rlap{{{sign}}}"  # so that numbers stand below each other
     remark = f" ({short(cell.remark)})" if cell.remark else ""
     return f"{number}{sign}{remark}"
 

@@ -27,12 +27,13 @@ def render(document: Document) -> str:
     """The whole report."""
     parts = [f"# {_line(document.definition.title)}", *map(_line, document.paragraphs)]
     for block in document.blocks:
-        parts += _block(block)
+        parts += block_parts(block)
     parts += ["## Runs", _bullets(document.notes), _runs(document)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _block(block: Block) -> list[str]:
+def block_parts(block: Block) -> list[str]:
+    """A block in paragraphs, its title first."""
     if isinstance(block, Gridded):
         return _grid_block(block)
     if isinstance(block, Words):
@@ -105,7 +106,7 @@ def _cell(cell: GridCell) -> str:
     number = escape(f"{cell.text} {cell.spread}".rstrip())
     if cell.kind == "published":
         number = f"*{number}*"
-    elif cell.mark == "best":
+    if cell.mark == "best":
         number = f"**{number}**"
     elif cell.mark == "second":
         number = f"<ins>{number}</ins>"

@@ -185,9 +185,11 @@ def _head(column: GridColumn) -> Text:
 
 def _cell(cell: GridCell, column: GridColumn, marks: str) -> Text:
     number = one_line(f"{cell.text} {cell.spread}".rstrip())
-    if cell.kind in ("empty", "published"):
-        return Text(number, style="dim" if cell.kind == "empty" else "italic dim")
+    if cell.kind == "empty":
+        return Text(number, style="dim")
     style = {"best": "bold", "second": "underline", "none": ""}[cell.mark]
+    if cell.kind == "published":
+        style += " italic" if style else "italic dim"
     if cell.mark == "best":
         number = f"{marks}{number}{marks}"
     sign = one_line(cell.sign) or (" " if column.signed else "")
