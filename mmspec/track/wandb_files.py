@@ -14,7 +14,7 @@ import attrs
 from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.api import RecordedRun, RunSource
 from mmspec.track.wandb_file import Segment, read_history, read_segment
-from mmspec.track.wandb_run import make_run
+from mmspec.track.wandb_run import make_run, passed_over
 
 #: A file without an end that has changed within these seconds may belong to a run that is at work.
 LIVELY = 300.0
@@ -48,7 +48,7 @@ class WandbFiles(RunSource):
             runs += [run] if run else []
             strangers += run is None
         if strangers:
-            say(f"wandb-files:{address}: passed over {strangers} runs that mmspec did not record whole")
+            say(passed_over(f"wandb-files:{address}", strangers))
         return runs
 
 

@@ -75,3 +75,9 @@ def _require(value: Any, expected: shape.Shape, address: str) -> None:
     except RecordError as error:
         problems = [Problem(problem.what, Location(address)) for problem in error.problems]
         raise RecordError(problems) from None
+
+
+def passed_over(place: object, count: int) -> str:
+    """What is said of runs that mmspec did not record, or of which only the name is there."""
+    runs = "1 run is" if count == 1 else f"{count} runs are"
+    return f"{place}: {runs} passed over, which mmspec did not record"

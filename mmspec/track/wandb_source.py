@@ -18,7 +18,7 @@ from mmspec.plugins.api import RecordedRun, RunSource
 from mmspec.track.wandb_address import FILTERS, Address, parse_address
 from mmspec.track.wandb_cache import Cache, Kept, now
 from mmspec.track.wandb_layout import RESULT_KEY, RUN_KEY, STATUS_KEY
-from mmspec.track.wandb_run import History, make_run
+from mmspec.track.wandb_run import History, make_run, passed_over
 from mmspec.track.wandb_service import AwayError, Service, server_address
 
 #: W&B's states of runs that may still go on by themselves.
@@ -67,7 +67,7 @@ class _Reading:
             runs += [run] if run else []
             strangers += run is None
         if strangers:
-            self._say(f"{self._address}: passed over {strangers} runs that mmspec did not record")
+            self._say(passed_over(self._address, strangers))
         return runs
 
     def _ask(self, *, refresh: bool) -> list[str]:
@@ -108,9 +108,9 @@ class _Reading:
     def _tell_age(self, kept: Sequence[Kept]) -> None:
         if kept:
             since = min(entry.asked for entry in kept)
+            runs = "1 run that has ended is" if len(kept) == 1 else f"{len(kept)} runs that have ended are"
             self._say(
-                f"{self._address}: {len(kept)} runs that had ended are from the cache, "
-                f"asked for since {since}; --refresh asks again"
+                f"{self._address}: {runs} from the cache, asked for since {since}; --refresh asks again"
             )
 
     def _run(self, name: str) -> RecordedRun | None:

@@ -175,7 +175,7 @@ def test_runs_of_others_and_empty_files_are_passed_over(user, tmp_path, run):
 
     assert [found.id for found in runs] == [run.id]
     assert any("text.wandb: is no file of W&B" in line for line in said)
-    assert any("passed over 2 runs" in line for line in said)
+    assert any("2 runs are passed over" in line for line in said)
 
 
 @pytest.mark.parametrize(

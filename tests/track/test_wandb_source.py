@@ -114,7 +114,7 @@ def test_what_has_ended_is_kept_and_said_and_asked_again_on_demand(service, dire
     again, said = read()
 
     assert [run.values for run in again] == [run.values for run in first]
-    assert "4 runs that had ended are from the cache, asked for since 20" in said[0]
+    assert "4 runs that have ended are from the cache, asked for since 20" in said[0]
     assert asked(service) == {"Viewer": 1, "Runs": 1}
     fresh, said = read(refresh=True)
     assert [run.status for run in fresh].count("finished") == 3
@@ -135,7 +135,7 @@ def test_runs_that_go_on_and_new_ones_are_asked_for(service, directories, read):
     runs, said = read()
     assert [run.status for run in runs] == ["finished"] * 3
     assert asked(service) == {"Viewer": 1, "Runs": 2}, "the list, and a page of the two that are new"
-    assert "1 runs that had ended" in said[0]
+    assert "1 run that has ended is" in said[0]
 
 
 def test_a_run_that_was_deleted_there_is_gone_here(service, directories, read):
@@ -182,7 +182,7 @@ def test_runs_of_others_are_passed_over_and_counted(service, directories, read):
     runs, said = read()
 
     assert [run.id for run in runs] == [directories[0].id]
-    assert said == ["wandb://lab/digits: passed over 1 runs that mmspec did not record"]
+    assert said == ["wandb://lab/digits: 1 run is passed over, which mmspec did not record"]
 
 
 def test_a_damaged_run_is_told_and_does_not_hide_the_others(service, directories, read):
