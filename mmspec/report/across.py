@@ -61,7 +61,8 @@ def _heads(across: Across, selection: Selection) -> tuple[RowRuns, ...]:
                 f"across.labels names {show(name)}, which is no value of {across.by}",
                 hint=suggestion(name, sorted(values), of="its values"),
             )
-    return rows_of(RowsBy(by=across.by, order=across.order, labels=across.labels), selection)
+    heads = rows_of(RowsBy(by=across.by, order=across.order, labels=across.labels), selection)
+    return heads if across.rest else heads[: len(dict.fromkeys(map(shown, across.order)))]
 
 
 def _beside(beside: Beside | None, value: str) -> Beside | None:

@@ -140,6 +140,7 @@ class Across:
     order: tuple[Scalar, ...] = key(
         "these values first, in this order, whether or not runs have them", default=()
     )
+    rest: bool = key("whether the values that are not in order follow, sorted", default=True)
     labels: dict[str, str] = key("what a reader sees instead of a value", factory=dict)
 
 

@@ -37,6 +37,9 @@ class _Checks:
 
     def across(self, table: Table, path: Path) -> None:
         """The heads of the values tell them apart."""
+        if table.over is not None and not table.over.rest and not table.over.order:
+            hint = 'add order = ["…"], the values that stand'
+            self.add((*path, "across", "rest"), "without the rest there is no value left", hint)
         labels = list(table.over.labels.items()) if table.over else []
         for place, (value, label) in enumerate(labels):
             if not label:

@@ -125,6 +125,11 @@ def test_a_value_that_no_run_has_leaves_a_hole_where_it_is_ordered(make):
     assert set(texts(made, 0).values()) == {"–"}
 
 
+def test_values_that_nobody_asked_for_can_stay_out(make):
+    made = make(ACROSS.replace("order", "rest = false\norder"), TWO)
+    assert [head for head, _ in grid_of(made).heads(0)] == ["Second (%)"]
+
+
 def test_a_name_alone_will_do(make):
     made = make(HEAD + 'across = "dataset"\n' + COLUMN, TWO)
     assert [head for head, _ in grid_of(made).heads(0)] == ["one (%)", "two (%)"]
@@ -391,6 +396,11 @@ MISTAKES = [
         '"Accuracy"',
         '"Accuracy"\nacross = { by = "dataset", labels = { a = "x", b = "x" } }',
         ["tables[0].across.labels.b: another value has the label"],
+    ),
+    (
+        '"Accuracy"',
+        '"Accuracy"\nacross = { by = "dataset", rest = false }',
+        ["tables[0].across.rest: without the rest there is no value left"],
     ),
     (
         'better = "max"',
