@@ -138,6 +138,7 @@ def _upload(segment: RecordedSegment, folder: Path, scratch: Path, upto: int) ->
     arguments = ["sync", "--include-online", "--include-synced", str(copy)]
     with everything_under(folder) as ours:
         environment = {**os.environ, **ours, "WANDB_SILENT": "false", "WANDB_CONSOLE": "off"}
+    environment.pop("WANDB_SERVICE", None)  # a process of W&B's of its own, which ends with it
     process = subprocess.Popen(
         [sys.executable, "-c", _WANDB, *arguments],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -173,8 +174,8 @@ def _end(process: subprocess.Popen[str]) -> None:
     """End the process, and those that it started in sessions of their own."""
     if process.poll() is not None:
         return
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    started = [int(child) for child in children.read_text().split()] if children.exists() else []
+    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
+    started = [int(child) for children in tasks for child in children.read_text().split()]
     process.kill()
     for child in started:
         with contextlib.suppress(ProcessLookupError):
