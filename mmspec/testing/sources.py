@@ -26,7 +26,7 @@ def check_source(plugin: RunSource, tmp_path: Path, address: str | None = None) 
     _refuses("reading an empty address", lambda: _read(plugin, "", tmp_path, said.append))
     if address is not None:
         _check_runs(plugin, address, tmp_path)
-    changed = {name for name in before.keys() | os.environ.keys() if os.environ.get(name) != before.get(name)}
+    changed = {name for name in before if os.environ.get(name) != before[name]}
     claim(not changed, f"the source leaves other values in the environment: {sorted(changed)}")
 
 

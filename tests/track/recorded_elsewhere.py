@@ -10,10 +10,9 @@ from wandb_writing import Run
 
 from mmspec.plugins.api import RunInfo
 from mmspec.track.columns import to_columns
+from mmspec.track.wandb import WandbTracker
 from mmspec.track.wandb_file import read_segment
 from mmspec.track.wandb_layout import to_config, to_summary, wandb_id
-
-ENDED = {"finished": 0, "failed": 1, "interrupted": 130}
 
 
 def info_of(run):
@@ -56,22 +55,18 @@ def hold(server, run, *, entity="lab", project="digits", tags=(), created=None):
     return held
 
 
-def record(run, folder: Path, *, mode, status="finished", until=None, since=0, project="digits"):
-    """Record a run by W&B's real client, of its rows those of steps from `since` up to `until`."""
-    import wandb
-
+def record(run, folder: Path, *, mode, status="finished", until=None, since=0):
+    """Record a run by mmspec's tracker and W&B's client; of its rows, those from `since` to `until`."""
+    folder = folder / run.id
     folder.mkdir(parents=True, exist_ok=True)
-    settings = wandb.Settings(root_dir=str(folder), silent=True, console="off", reinit="create_new")
-    live = wandb.init(
-        entity="lab", project=project, id=wandb_id(run.id), config=to_config(info_of(run)), mode=mode,
-        resume="allow", settings=settings,
-    )  # fmt: skip
+    tracker = WandbTracker(entity="lab", project="digits", mode=mode)
+    session = tracker.start(info_of(run), folder=folder, say=lambda _: None)
     for step, columns in columns_of(run):
         if step >= since and (until is None or step < until):
-            live.log(columns, step=step)
-    finished = status == "finished"
-    live.summary.update(to_summary(status, run.values if finished else {}, run.result if finished else None))
-    live.finish(exit_code=ENDED[status])
+            session.log(columns, step)
+    if status == "finished":
+        session.result(run.result)
+    session.finish(status, run.values if status == "finished" else {})
     if mode == "offline":
         _wait_for_end(folder)
 
