@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from mmspec.launch.mirror import MirroredRun, notices_of
-from mmspec.plugins.api import Tracker, TrackerSession
+from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
 from mmspec.records import RunDirectory, load_run
 
 Heard = list[tuple[Any, ...]]
@@ -26,6 +26,13 @@ class Listening(TrackerSession):
     def picture(self, name: str, svg: str) -> None:
         self.heard.append(("picture", name, svg))
 
+    def result(self, result: Mapping[str, Any]) -> None:
+        self.heard.append(("result", dict(result)))
+
+    def artifact(self, name: str, files: Mapping[str, Path]) -> None:
+        self.heard.append(("artifact", name, sorted(files)))
+        assert all(path.is_file() for path in files.values())
+
     def finish(self, status: str, values: Mapping[str, float]) -> None:
         self.heard.append(("finish", status, dict(values)))
 
@@ -40,15 +47,18 @@ class Listener(Tracker):
     heard: Heard
     session: type[Listening] = Listening
     starts: bool = True
+    kept: tuple[Any, ...] = ()
 
-    def start(self, **about: Any) -> TrackerSession:
+    def start(self, run: RunInfo, **about: Any) -> TrackerSession:
         if not self.starts:
             raise OSError("no service")
-        self.heard.append(
-            ("start", about["experiment"], about["run_id"], about["label"], about["folder"].name)
-        )
+        self.heard.append(("start", run.experiment, run.run_id, run.label, about["folder"].name))
         assert about["folder"].is_dir()
+        assert (run.identity["id"], run.provenance["command"]) == (run.run_id, "mmspec run")
         return self.session(self.heard)
+
+    def keeps(self) -> tuple[Any, ...]:
+        return self.kept
 
 
 @attrs.frozen
@@ -67,7 +77,9 @@ def make_run(path: Path, *stages: str) -> RunDirectory:
         "stages": [{"name": s} for s in stages],
     }
     identity = {"id": path.name, "spec_hash": "0"}
-    return RunDirectory.create(path, spec=spec, identity=identity, sources={}, provenance={})
+    return RunDirectory.create(
+        path, spec=spec, identity=identity, sources={"a.toml": ""}, provenance={"command": "mmspec run"}
+    )
 
 
 def test_every_row_picture_and_result_is_mirrored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +138,47 @@ def test_a_run_that_ends_before_its_first_row_starts_no_tracker(tmp_path: Path) 
     heard: Heard = []
     MirroredRun(make_run(tmp_path / "run", "train"), {"one": Listener(heard)}).end("failed", {})
     assert heard == []
+
+
+def finish(directory: RunDirectory) -> dict[str, Any]:
+    """Finish a run whose first stage selected a checkpoint."""
+    folder = directory.checkpoints / "first"
+    folder.mkdir(parents=True)
+    (folder / "selected-7.pt").write_bytes(b"")
+    selected = {"epoch": 1, "metric": "val/x", "value": 1.0, "file": "selected-7.pt"}
+    stage = {"epochs": 1, "steps": 7, "values": {"x": 1.0}}
+    stages = {"first": {**stage, "selected": selected}, "second": {**stage, "selected": None}}
+    directory.finish({"values": {"x": 1.0}, "stages": stages})
+    result = load_run(directory.path).result
+    assert result is not None
+    return dict(result)
+
+
+def test_a_finished_run_hands_over_its_result_and_what_trackers_keep(tmp_path: Path) -> None:
+    heard: Heard = []
+    directory = make_run(tmp_path / "run", "first", "second")
+    trackers = {"one": Listener(heard, kept=("best", "report")), "two": Listener(heard)}
+    run = MirroredRun(directory, trackers)
+    run.row("step", stage="first", step=7, epoch=1, values={"x": 1.0})
+    result = finish(directory)
+    heard.clear()
+    run.end("finished", {"x": 1.0})
+
+    read = ["identity.json", "metrics.jsonl", "provenance.json", "result.json", "source/a.toml", "spec.json"]
+    assert heard == [
+        ("result", result),
+        ("result", result),
+        ("artifact", "best", ["checkpoints/first/selected-7.pt"]),
+        ("artifact", "report", read),
+        ("finish", "finished", {"x": 1.0}),
+        ("finish", "finished", {"x": 1.0}),
+    ]
+
+
+def test_a_run_that_did_not_finish_hands_over_nothing(tmp_path: Path) -> None:
+    heard: Heard = []
+    run = MirroredRun(make_run(tmp_path / "run", "train"), {"one": Listener(heard, kept=("best", "report"))})
+    run.row("step", stage="train", step=1, epoch=1, values={"x": 1.0})
+    heard.clear()
+    run.end("interrupted", {})
+    assert heard == [("finish", "interrupted", {})]
