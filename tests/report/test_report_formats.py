@@ -82,10 +82,13 @@ def experiment(written):
     return written / "runs" / "colored_digits"
 
 
+PICTURES = ("learning-speed", "utilisation", "confusion")
+
+
 def test_every_format_is_written(files):
     assert set(files) == {
         "table.md", "table.tex", "index.html", "table.csv", "report.json",
-        *(f"{name}.{kind}" for name in ("learning-speed", "utilisation") for kind in ("svg", "png", "pgf")),
+        *(f"{name}.{kind}" for name in PICTURES for kind in ("svg", "png", "pgf")),
     }  # fmt: skip
 
 

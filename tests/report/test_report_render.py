@@ -50,7 +50,7 @@ def test_only_the_formats_asked_for_are_written(demo, render, tmp_path):
     assert set(contents(tmp_path / "out")) == {"table.tex"}
     render(DEMO.read_text(), formats=("markdown",), out=tmp_path / "md")
     assert set(contents(tmp_path / "md")) == {
-        "table.md", "figures/learning-speed.svg", "figures/utilisation.svg"
+        "table.md", "figures/learning-speed.svg", "figures/utilisation.svg", "figures/confusion.svg"
     }  # fmt: skip
 
 

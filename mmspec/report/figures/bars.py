@@ -57,9 +57,11 @@ class Bars(Figure):
         _name(axes, drawn)
         axes.set_ylabel(wrapped(self.y_label, 40, 2), parse_math=False)
         legend(axes, handles)
-        reading = "Bars: mean over seeds; whiskers: standard deviation; points: single seeds."
         found = {label: [len(finite_numbers(groups[label], value)) for value in names] for label in drawn}
         counts = {label: min(filter(None, lengths)) for label, lengths in found.items()}
+        reading = "Bars: mean over seeds; whiskers: standard deviation; points: single seeds."
+        if max(counts.values()) == 1:
+            reading = "Bars and points: one seed."
         return [reading, *left_out(groups, counts, " and ".join(names))]
 
 
@@ -87,9 +89,10 @@ def _bars(axes: Axes, bars: Sequence[tuple[float, Sequence[float]]], width: floa
         linewidth=0,
     )
     for (x, numbers), summary in zip(bars, summaries, strict=True):
-        axes.errorbar(
-            x, summary.mean or 0.0, yerr=summary.std or 0.0, color=ink, linewidth=0.8, capsize=2, zorder=3
-        )
+        if summary.std is not None:
+            axes.errorbar(
+                x, summary.mean or 0.0, yerr=summary.std, color=ink, linewidth=0.8, capsize=2, zorder=3
+            )
         spread = np.linspace(-0.36, -0.14, len(numbers)) * width  # beside the whisker
         axes.scatter(x + spread, numbers, s=9, facecolors="white", edgecolors=ink, linewidths=0.6, zorder=4)
     return container

@@ -84,13 +84,14 @@ class Curves(Figure):
             panel.set_xlim(0, max(ends, default=1.0))
         x_label = self.x_label or ("optimizer steps" if self.per == "step" else "epochs")
         panels[-1].set_xlabel(one_line(x_label), parse_math=False)
-        reading = [self._reading()] if ends else []
+        several = any(len(of) > 1 for of in tracks.values())
+        reading = [self._reading(several)] if ends else []
         return [*reading, *dict.fromkeys(remarks)]
 
-    def _reading(self) -> str:
-        """What lines and bands are."""
+    def _reading(self, several: bool) -> str:
+        """What lines and bands are, of one seed or `several`."""
         spread = "mean ± standard deviation" if self.band == "std" else "mean, lowest and highest"
-        said = f"Lines and bands: {spread} over seeds."
+        said = f"Lines and bands: {spread} over seeds." if several else "Lines: one seed."
         if self.smooth > 1:
             said += f" Smoothed: of each seed, the mean of {self.smooth} neighbouring rows."
         return said
