@@ -12,6 +12,7 @@ from fake_runs import SMALL, plain, write_run
 from mmspec.graph.identity import identify
 from mmspec.plugins.registry import default_registry
 from mmspec.plugins.resolve import resolve
+from mmspec.records.lock import held
 from mmspec.report import render_report
 from mmspec.report.present import Command, read_commands
 from mmspec.spec.load import read_document
@@ -287,3 +288,47 @@ def test_comparing_needs_no_torch(here, runs):
         "assert d.comparison.present.asked and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=here)
+
+
+# ---------------------------------------------------------------- what never enters
+
+
+def test_a_run_that_is_still_running_is_left_out_named_and_not_asked_for(runs, report):
+    write(runs, skip=[("guided", 2)])
+    folder = write_run(runs, {"variant": "guided"}, 2, {}, status="running")
+    with held(folder / "lock"):
+        document, notes = report()
+    assert [cell.seeds_expected for cell in document.tables[0].table.cells["guided"]] == [3]
+    assert len(document.tables[0].table.cells["guided"][0].taken) == 2
+    assert f"Left out, still running: {folder.name}." in notes
+    assert "not there" not in notes
+
+
+@pytest.mark.parametrize(
+    ("status", "options", "why"),
+    [
+        ("failed", {}, "failed"),
+        ("unfinished", {}, "unfinished"),
+        ("finished", {"smoke": True}, "smoke runs"),
+        ("finished", {"lr": 1, "created": "2020-01-01"}, "stale (the spec has changed since)"),
+    ],
+)
+def test_each_run_that_does_not_enter_is_named_in_every_format(runs, report, here, status, options, why):
+    write(runs)
+    before = remarks(report()[0])
+    folder = write_run(runs, {"variant": "guided"}, 0, {"test/accuracy": 9.0}, status=status, **options)
+    document, notes = report()
+    assert remarks(document) == before
+    assert f"Left out, {why}: {folder.name}." in notes
+    assert folder.name in (here / "out" / "table.md").read_text()
+    left_out = json.loads((here / "out" / "report.json").read_text())["left_out"]
+    assert [left["id"] for left in left_out] == [folder.name]
+
+
+def test_a_copy_of_a_run_counts_once_and_is_named(runs, report):
+    write(runs)
+    folder = next((runs / "colored_digits").glob("guided-s1-*"))
+    shutil.copytree(folder, folder.with_name("copy"))
+    document, notes = report()
+    assert len(document.tables[0].table.cells["guided"][0].taken) == 3
+    assert f"Left out, copies of a run: {folder.name}." in notes
