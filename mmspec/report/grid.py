@@ -86,6 +86,11 @@ class Grid:
         """How many lines of heads stand above the columns' own."""
         return max((len(column.groups) for column in self.columns), default=0)
 
+    def part(self, first: int, last: int) -> Grid:
+        """The same with the columns from `first` to before `last` alone."""
+        rows = tuple(attrs.evolve(row, cells=row.cells[first:last]) for row in self.rows)
+        return attrs.evolve(self, columns=self.columns[first:last], rows=rows)
+
     def heads(self, level: int) -> list[tuple[str, int]]:
         """The heads of one line above the columns, 0 is the outermost: each with how many columns it spans.
 

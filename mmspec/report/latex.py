@@ -7,10 +7,13 @@ from collections.abc import Iterable
 from mmspec.report.document import Document, Gridded, Words
 from mmspec.report.grid import Grid, GridCell, GridColumn
 from mmspec.report.latex_text import OTHER_LETTERS, comment, escape, running, sentence, short
+from mmspec.report.parts import Room, parts_of
 from mmspec.report.text import one_line
 
 _ARROWS = {"max": r" $\uparrow$", "min": r" $\downarrow$", "none": ""}
 
+#: How many letters stand beside each other on a page, its margins included; what is wider comes in parts.
+_PAGE = 120
 #: The longest caption, in letters: LaTeX measures it in one line first.
 _CAPTION = 600
 
@@ -61,6 +64,18 @@ def _float(block: Gridded) -> str:
         r"\centering\small",
         rf"\caption{{{caption}}}\smallskip",
         r"\def\mmspecpm{\,$\pm$\,}",
+        *(line for first, last in parts_of(grid, _room(grid)) for line in _tabular(grid.part(first, last))),
+        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
+        *below,
+        *(sentence(note) for note in block.notes),
+        r"\end{minipage}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines)
+
+
+def _tabular(grid: Grid) -> list[str]:
+    return [
         r"\def\mmspectable{%",
         rf"\begin{{tabular}}{{@{{}}l{''.join(map(_alignment, grid.columns))}@{{}}}}",
         r"\toprule",
@@ -71,13 +86,19 @@ def _float(block: Gridded) -> str:
         r"\end{tabular}}",
         *_FIT,
         r"\par\smallskip",
-        r"\begin{minipage}{\linewidth}\footnotesize\raggedright",
-        *below,
-        *(sentence(note) for note in block.notes),
-        r"\end{minipage}",
-        r"\end{table}",
     ]
-    return "\n".join(lines)
+
+
+def _room(grid: Grid) -> Room:
+    """About how wide the columns are, in letters of the smallest size, and how wide a page is."""
+    widths = [max([len(grid.corner), *(len(row.label) for row in grid.rows)])]
+    for index, column in enumerate(grid.columns):
+        cells = [row.cells[index] for row in grid.rows]
+        said = (
+            len(cell.text) + len(cell.spread) + len(cell.remark) + 3 * bool(cell.remark) for cell in cells
+        )
+        widths.append(max([len(column.label), *said]))
+    return Room(widths, 2, _PAGE)
 
 
 def _caption(grid: Grid) -> tuple[str, list[str]]:

@@ -48,7 +48,7 @@ def _runs(table: Table) -> Iterable[Sentence]:
         several = "s" if len(runs) > 1 else ""
         yield (
             f"From {len(runs)} run{several}; their spec hash{'es' * bool(several)}: ",
-            *listed(map(Code, hashes), limit=30),
+            *listed(map(Code, hashes)),
             ".",
         )
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mmspec.report.document import Document, Gridded, Words
 from mmspec.report.grid import Grid, GridCell, GridColumn
+from mmspec.report.parts import Room, parts_of
 from mmspec.report.text import ARROWS, Code, Sentence, one_line
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class _Lines:
         """The rows' labels with the columns from `first` to before `last`, counted without the labels."""
         chosen = [0, *range(first + 1, last + 1)]
         return _Lines(
-            attrs.evolve(self.grid, columns=self.grid.columns[first:last]),
+            self.grid.part(first, last),
             [self.heads[i] for i in chosen],
             [[row[i] for i in chosen] for row in self.cells],
             [self.widths[i] for i in chosen],
@@ -82,7 +83,7 @@ def _tables(grid: Grid, marks: str, width: int) -> Iterator[RenderableType]:
     ]
     widths = [_width(head, [row[i] for row in cells]) for i, head in enumerate(heads)]
     lines = _Lines(grid, heads, cells, _widened(grid, widths))
-    for first, last in _parts(_units(lines, 0, 0, len(grid.columns), width), lines.widths, width):
+    for first, last in parts_of(grid, Room(lines.widths, _GAP, width)):
         yield Text()
         yield from _table(lines.part(first, last), width)
 
@@ -113,35 +114,6 @@ def _table(lines: _Lines, width: int) -> Iterator[RenderableType]:
 
 def _total(widths: Sequence[int]) -> int:
     return sum(widths) + _GAP * (len(widths) - 1)
-
-
-def _units(lines: _Lines, level: int, first: int, last: int, width: int) -> Iterator[tuple[int, int]]:
-    """Columns that are not parted, from a first to before a last: groups, but for those that are too wide."""
-    at = first
-    for name, span in attrs.evolve(lines.grid, columns=lines.grid.columns[first:last]).heads(level):
-        end = at + span
-        if not name:
-            yield from ((i, i + 1) for i in range(at, end))
-        elif span == 1 or lines.widths[0] + _GAP + _total(lines.widths[at + 1 : end + 1]) <= width:
-            yield at, end
-        else:
-            yield from _units(lines, level + 1, at, end, width)
-        at = end
-
-
-def _parts(units: Iterator[tuple[int, int]], widths: Sequence[int], width: int) -> list[tuple[int, int]]:
-    """The units, as many in each part as fit beside the rows' labels."""
-    parts: list[tuple[int, int]] = []
-    room = 0
-    for first, last in units:
-        needed = _total(widths[first + 1 : last + 1]) + _GAP
-        if parts and needed <= room:
-            parts[-1] = (parts[-1][0], last)
-        else:
-            parts.append((first, last))
-            room = width - widths[0]
-        room -= needed
-    return parts
 
 
 def _widened(grid: Grid, widths: Sequence[int]) -> list[int]:

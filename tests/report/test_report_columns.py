@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -102,6 +103,16 @@ def test_no_line_of_a_table_is_wider_than_the_terminal_and_no_number_is_broken(m
     table = said.split("Mean ±")[0]
     assert max(map(len, table.splitlines())) <= width
     assert [table.count(f"{cell} ± ") for cell in ("51.7", "62.3", "0.517", "0.623")] == [4, 2, 6, 3]
+
+
+def test_a_table_wider_than_a_page_comes_in_parts_with_the_heads_of_each(make):
+    heads = [["Long enough to need room", f"head {index}"] for index in range(12)]
+    tex = latex.render(make(HEAD + "".join(column("accuracy", head) for head in heads)))
+    found = re.findall(r"\\begin\{tabular\}\{@\{\}l(r+)@\{\}\}", tex)
+    assert sum(map(len, found)) == 12
+    assert len(found) > 1
+    assert len(re.findall(r"\\multicolumn\{\d+\}\{c\}\{Long enough", tex)) == len(found)
+    assert tex.count("good & ") == len(found)
 
 
 # ---------------------------------------------------------------- across

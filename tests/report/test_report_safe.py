@@ -151,10 +151,11 @@ def test_latex_is_balanced_and_every_special_is_escaped(tmp_path, registry, name
         assert depth >= 0
     assert depth == 0
     expected = latex.render(named("innocent", tmp_path, registry))
-    rows, wanted = (
-        [line.count(" & ") for line in text.splitlines() if line.endswith(r" \\")] for text in (tex, expected)
-    )
-    assert rows == wanted
+    for table in re.findall(r"\\begin\{tabular\}.*?\\end\{tabular\}", tex, re.DOTALL):
+        columns = re.match(r"\\begin\{tabular\}\{@\{\}l([rl]*)@\{\}\}", table).group(1)
+        body = table.partition(r"\midrule")[2]
+        rows = [line.count(" & ") for line in body.splitlines() if line.endswith(r" \\")]
+        assert rows == [len(columns)] * 3
     own = (
         {r"\allowbreak"}
         | set(re.findall(r"\\[a-zA-Z]+", expected))
