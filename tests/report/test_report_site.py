@@ -242,12 +242,14 @@ def test_runs_without_a_directory_have_pages_with_safe_names(tmp_path, demo, reg
     document = make_document(path, runs_root=demo, folder=folder, registry=registry)
     ids = ["../../etc/passwd", "a", "A", "..", "x" * 300, "é/ü"]
     runs = [elsewhere(name, seed, f"https://wandb.ai/e/p/runs/{seed}") for seed, name in enumerate(ids)]
+    runs.append(elsewhere("b", 9, "javascript://x"))
     write_site(attrs.evolve(document, selection=select(runs), used=[], blocks=[]), folder)
     names = [path.name for path in (folder / "runs").glob("*.html")]
-    assert len({name.lower() for name in names}) == len(ids)
+    assert len({name.lower() for name in names}) == len(runs)
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}\.html", name) for name in names)
     text = (folder / "runs" / "a.html").read_text()
     assert 'href="https://wandb.ai/e/p/runs/1"' in text
+    assert "<code>javascript://x</code>" in (folder / "runs" / "b.html").read_text()
 
 
 def test_only_what_changed_is_written_and_only_what_is_ours_removed(demo, site, runs):

@@ -29,11 +29,11 @@ def folder_of(run: RecordedRun) -> Path | None:
 def home_of(run: RecordedRun, site: Path) -> str | None:
     """A link to where the run is recorded, as seen from the folder of the runs' pages.
 
-    None where a relative link would tell how the author's machine is laid out: when the site and the run
-    have no folder in common but the root or one above the author's home.
+    None where no browser can follow it, and where a relative link would tell how the author's machine is
+    laid out: when the site and the run have no folder in common but the root or one above the author's home.
     """
-    if is_web(run.address):
-        return link(run.address, site)
+    if "://" in run.address:
+        return link(run.address, site) if is_web(run.address) else None
     common = Path(os.path.commonpath([Path(run.address).absolute(), site.absolute()]))
     home = Path.home()
     return None if common == home or common in home.parents else link(run.address, site / "runs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 from mmspec.report.html_page import page, scrollable
@@ -16,7 +17,8 @@ POLICY = (
 _WIDE = ' class="wide"'
 _DIGITS = ' class="digits"'
 #: What is longer takes the room of two facts.
-_LONG = 40
+_LONG = 26
+_MARKUP = re.compile(r"<[^>]*>")
 _PLACES = {"index.html": "Overview", "compare.html": "Compare"}
 
 
@@ -85,11 +87,15 @@ def folded(summary: str, inside: str) -> str:
 def facts(pairs: Iterable[tuple[str, str]]) -> str:
     """Names with what they say, which is HTML already; those that say nothing are left out."""
     items = "".join(
-        f"<div{_WIDE if len(said) > _LONG else ''}><dt>{escape(name)}</dt><dd>{said}</dd></div>"
+        f"<div{_WIDE if _is_long(said) else ''}><dt>{escape(name)}</dt><dd>{said}</dd></div>"
         for name, said in pairs
         if said
     )
     return f'<dl class="facts">{items}</dl>' if items else ""
+
+
+def _is_long(said: str) -> bool:
+    return len(_MARKUP.sub("", said)) > _LONG
 
 
 def code(text: object) -> str:

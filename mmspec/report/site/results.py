@@ -47,10 +47,11 @@ def _commit(git: Mapping[str, object]) -> str:
 def _home(run: RecordedRun, site: Site) -> str:
     href = home_of(run, site.folder)
     if href is None:
-        return escape(f"{run.experiment}/{run.id}")
+        return code(run.address if "://" in run.address else f"{run.experiment}/{run.id}")
     if href.startswith("http"):
         return f'<a href="{escape(href)}" rel="noopener noreferrer">page of the run</a>'
-    return f'<a href="{escape(href)}">run directory</a>'
+    what = "run directory" if href.endswith("/") else "recorded file"
+    return f'<a href="{escape(href)}">{what}</a>'
 
 
 def result_parts(run: RecordedRun) -> list[str]:
