@@ -58,7 +58,11 @@ def _column_groups(grid: Grid) -> list[str]:
 def _heads(grid: Grid) -> list[str]:
     """A row for each level of heads above the columns, and the columns' own."""
     deep = f' rowspan="{grid.depth + 1}"' if grid.depth else ""
-    corner = f'<th scope="col"{deep}>{escape(grid.corner)}</th>' if grid.corner else f"<td{deep}></td>"
+    corner = (
+        f'<th class="words" scope="col"{deep}>{escape(grid.corner)}</th>'
+        if grid.corner
+        else f"<td{deep}></td>"
+    )
     rows = [
         "".join(_above(head, width, level) for head, width in grid.heads(level))
         for level in range(grid.depth)

@@ -25,9 +25,9 @@ def board_grid(board: Board) -> Grid:
     """A board: rank, value, seeds, and whose entry it is."""
     wanted = board.wanted
     columns = (
-        GridColumn("rank", kind="text"),
+        GridColumn("rank"),
         GridColumn(wanted.value + " (%)" * (wanted.unit == "percent"), better=wanted.better),
-        GridColumn("seeds", kind="text"),
+        GridColumn("seeds"),
         GridColumn("from", kind="text"),
     )
     files = {entry.listing.file for entry in board.entries if entry.listing}
@@ -40,14 +40,14 @@ def board_grid(board: Board) -> Grid:
 
 
 def _cells(entry: Entry, wanted: Leaderboard, *, ranked: bool, several: bool) -> tuple[GridCell, ...]:
-    rank = GridCell("text", str(entry.rank)) if ranked and entry.rank is not None else _NONE
+    rank = GridCell("number", str(entry.rank)) if ranked and entry.rank is not None else _NONE
     best = ranked and entry.rank == 1
     if entry.listing is not None:
         source = f"published ({entry.listing.file})" if several else "published"
         text = GridCell("text", source, hint=entry.listing.source)
         return rank, _theirs(entry.listing, wanted, best=best), _NONE, text
     assert entry.cell is not None
-    seeds = GridCell("text", str(len(entry.cell.taken)))
+    seeds = GridCell("number", str(len(entry.cell.taken)))
     return rank, _ours(entry.cell, best=best), seeds, GridCell("text", "ours")
 
 
@@ -82,8 +82,12 @@ def _rank_there(listing: Listing) -> str:
 
 def elsewhere_grid(elsewhere: Elsewhere) -> Grid:
     """Entries of other data sets: their value, what it measures, and their rank where it was published."""
-    heads = ("method", "metric", "value", "rank there")
-    columns = tuple(GridColumn(head, kind="published" if head == "value" else "text") for head in heads)
+    columns = (
+        GridColumn("method", kind="text"),
+        GridColumn("metric", kind="text"),
+        GridColumn("value", kind="published"),
+        GridColumn("rank there"),
+    )
     rows = tuple(GridRow(entry.dataset, _elsewhere_cells(entry)) for entry in elsewhere.listings)
     return Grid(elsewhere.title, "", columns, rows, tuple(elsewhere.notes), corner="data set")
 
@@ -95,7 +99,7 @@ def _elsewhere_cells(entry: Listing) -> tuple[GridCell, ...]:
         GridCell("text", entry.method),
         GridCell("text", entry.metric),
         GridCell("published", minus(entry.claim.mean_text) + unit, spread, hint=entry.source),
-        GridCell("text", str(entry.rank)) if entry.rank else _NONE,
+        GridCell("number", str(entry.rank)) if entry.rank else _NONE,
     )
 
 

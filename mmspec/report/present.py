@@ -75,7 +75,7 @@ class Present:
     def of(self, run: RecordedRun, made_by: MadeBy) -> tuple[Asked, ...]:
         """What the run is to be compared with: what the report says makes it, else what it recorded."""
         asked = self.asked.get(run.experiment, ())
-        if made_by is not None:
+        if _given(run.experiment, made_by) is not None:
             return asked
         own = [_bare(command) for command in read_commands(_recorded(run))]
         return tuple(each for each in asked if each.command in own)
@@ -114,17 +114,17 @@ def _commands(experiment: str, runs: Iterable[RecordedRun], made_by: MadeBy) -> 
 
     Of those that runs recorded, what they picked does not count: the spec says what belongs to it.
     """
-    if isinstance(made_by, str):
-        texts = [made_by]
-    elif made_by is not None:
-        texts = [made_by[experiment]] if experiment in made_by else list(made_by.values())
-    else:
-        recorded = {_recorded(run) for run in runs if run.experiment == experiment}
-        yield from dict.fromkeys(
-            _bare(command) for text in sorted(recorded) for command in read_commands(text)
-        )
+    given = _given(experiment, made_by)
+    if given is not None:
+        yield from dict.fromkeys(read_commands(given))
         return
-    yield from dict.fromkeys(command for text in texts for command in read_commands(text))
+    recorded = {_recorded(run) for run in runs if run.experiment == experiment}
+    yield from dict.fromkeys(_bare(command) for text in sorted(recorded) for command in read_commands(text))
+
+
+def _given(experiment: str, made_by: MadeBy) -> str | None:
+    """The command that the report gives for an experiment."""
+    return made_by if made_by is None or isinstance(made_by, str) else made_by.get(experiment)
 
 
 def _bare(command: Command) -> Command:
