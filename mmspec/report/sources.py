@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
@@ -70,27 +70,28 @@ def read_sources(
     found = [Place("run directories", 0, named.all_runs)]
     problems, remarks = list(named.problems), list[str]()
     for index, entry in enumerate(wanted):
-        if is_name(entry):
-            continue
         try:
+            if is_name(entry):
+                continue
             if address := _SCHEME.fullmatch(entry):
                 found.append(_from_address(address, beside, registry, refresh=refresh, say=remarks.append))
             else:
                 found.append(_from_folder(entry, beside, problems))
         except (PluginError, RecordError) as error:
-            place = where(index) if where else None
-            raise ReportError(
-                Problem(
-                    f"{problem.where}: {problem.what}" if problem.where else problem.what, place, problem.hint
-                )
-                for problem in error.problems
-            ) from None
+            raise ReportError(_placed(error.problems, where(index) if where else None)) from None
     if len(found) == 1:
         return named
     counted, copies = distinct(found)
-    return attrs.evolve(
-        select(counted), problems=tuple(problems), copies=tuple(copies), remarks=tuple(dict.fromkeys(remarks))
-    )
+    said = tuple(dict.fromkeys(remarks))
+    return attrs.evolve(select(counted), problems=tuple(problems), copies=tuple(copies), remarks=said)
+
+
+def _placed(problems: Iterable[Problem], place: Location | None) -> list[Problem]:
+    """Problems with a source, at the place of the definition that names it."""
+    return [
+        Problem(f"{problem.where}: {problem.what}" if problem.where else problem.what, place, problem.hint)
+        for problem in problems
+    ]
 
 
 def _from_folder(entry: str, beside: Path, problems: list[Problem]) -> Place:
