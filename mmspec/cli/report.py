@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -10,13 +11,14 @@ from rich.console import Console
 
 from mmspec.cli.help import Command
 from mmspec.cli.options import complete_toml, open_registry, runs_option
-from mmspec.report import FORMATS, default_folder, render_report
+from mmspec.report import FORMATS, Report, default_folder, render_report
 
 EXAMPLE = """\
 mmspec report reports/colored_digits.toml
 mmspec report reports/colored_digits.toml --format latex --format svg --out paper
 mmspec report reports/colored_digits.toml --site site
 mmspec report reports/colored_digits.toml --explain guided "Test accuracy, shifted"
+mmspec report reports/colored_digits.toml --to wandb://lab/digits
 """
 
 
@@ -47,6 +49,11 @@ mmspec report reports/colored_digits.toml --explain guided "Test accuracy, shift
     help="Write nothing; print all that is behind this cell. COLUMN is a head or a metric.",
 )
 @click.option("--table", metavar="TABLE", help="Of --explain: the number of the table, from 1, or its title.")
+@click.option(
+    "--to",
+    metavar="TARGET",
+    help="Publish it as well: wandb://entity/project, or wandb for the project that the runs are in.",
+)
 @click.option("--watch", is_flag=True, help="Write the report again whenever its runs or its files change.")
 @click.option("--refresh", is_flag=True, help="Ask services such as W&B again for what is in the cache.")
 def command(
@@ -58,6 +65,7 @@ def command(
     site: Path | None,
     explain: tuple[str, str] | None,
     table: str | None,
+    to: str | None,
     watch: bool,
     refresh: bool,
 ) -> None:
@@ -66,6 +74,8 @@ def command(
         raise click.UsageError("--table says where --explain looks: give both")
     if refresh and (explain or watch):
         raise click.UsageError("--refresh is for a report that is made once")
+    if to is not None and (explain or watch or site):
+        raise click.UsageError("--to publishes what is written: it goes with --out, --format and --runs")
     if explain is not None:
         if watch or site or out or formats:
             raise click.UsageError("--explain writes nothing: it goes with --table and --runs alone")
@@ -87,6 +97,7 @@ def command(
             )
         _write_site(report, runs, site, refresh=refresh)
         return
+    publish = _publisher(to) if to is not None else None
     made = render_report(
         report,
         runs_root=runs,
@@ -98,6 +109,21 @@ def command(
     Console(width=None if sys.stdout.isatty() else 400, highlight=False).print(made.terminal())
     for path in made.files:
         click.echo(f"wrote {path}")
+    if publish is not None:
+        publish(made)
+
+
+def _publisher(to: str) -> Callable[[Report], None]:
+    """What publishes a report to this place; refuses a place that cannot be, before anything is made."""
+    from mmspec.report.to_wandb import parse_target, to_wandb
+
+    target = parse_target(to)
+
+    def publish(made: Report) -> None:
+        address = to_wandb(made.document, made.files, target, say=lambda line: click.echo(line, err=True))
+        click.echo(f"published {address}")
+
+    return publish
 
 
 def _write_site(report: Path, runs: Path, folder: Path, *, refresh: bool) -> None:

@@ -128,7 +128,7 @@ def _begin(
             if live is not None:
                 say(f"W&B: {live.url}")
                 return WandbSession(live, say, folder=folder, upload=upload, first=live.starting_step)
-        recorded = wandb.init(**run, settings=_settings(folder, mode="offline"))
+        recorded = wandb.init(**run, settings=run_settings(folder, mode="offline"))
     say(f"W&B: recorded offline ({obstacle}); upload with: {upload}")
     return WandbSession(recorded, say, folder=folder, upload=upload, first=last + 1)
 
@@ -141,7 +141,7 @@ def _go_online(run: dict[str, Any], folder: Path, last: int, *, probe: bool) -> 
     if obstacle:
         return None, obstacle
     try:
-        live = wandb.init(**run, settings=_settings(folder, mode="online", **key))
+        live = wandb.init(**run, settings=run_settings(folder, mode="online", **key))
         if live.starting_step > last:
             return live, ""
         # W&B takes rows in order only: those that are missing there would be left out for ever.
@@ -166,7 +166,7 @@ def way_online(settings: wandb.Settings, *, probe: bool) -> tuple[dict[str, str]
     return key, ""
 
 
-def _settings(folder: Path, **chosen: Any) -> wandb.Settings:
+def run_settings(folder: Path, **chosen: Any) -> wandb.Settings:
     """Settings that bound every wait and print nothing, as far as this version of W&B knows them."""
     import wandb
 

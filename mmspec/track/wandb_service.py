@@ -108,7 +108,7 @@ class Service:
             raise RecordError(f"no API key for {server}", hint=hint)
         if not answers(server, PROBE_TIMEOUT):
             raise AwayError(f"no connection to {server}")
-        with _few_retries(settings):
+        with few_retries(settings):
             chosen = {"entity": self._address.entity, "project": self._address.project}
             return wandb.Api(overrides=chosen, timeout=TIMEOUT, api_key=key.get("api_key"))
 
@@ -138,7 +138,7 @@ def _translated(error: BaseException, address: Address) -> RecordError:
 
 
 @contextlib.contextmanager
-def _few_retries(settings: Any) -> Iterator[None]:
+def few_retries(settings: Any) -> Iterator[None]:
     """Let whoever takes over these settings meanwhile try again a few times only; 20 times is the default."""
     wanted = {
         "x_graphql_retry_max": RETRIES,
