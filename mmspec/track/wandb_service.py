@@ -22,7 +22,7 @@ from mmspec.track.wandb_address import Address
 #: Runs in one request: W&B's service gives no more than some hundreds.
 PER_PAGE = 200
 #: Seconds: to connect, to wait for one answer, and between attempts; and how often an attempt is repeated.
-PROBE_TIMEOUT, TIMEOUT, PAUSE, RETRIES = 2.0, 30, 1.0, 2
+PROBE_TIMEOUT, TIMEOUT, PAUSE, RETRIES = 2.0, 30, 1.0, 4
 #: Rows of a history in one request, where it is asked for by pages.
 _ROWS = 10_000
 _AWAY = ("giving up after", "did not respond in time", "context deadline exceeded", "connection refused")
@@ -143,7 +143,7 @@ def few_retries(settings: Any) -> Iterator[None]:
     wanted = {
         "x_graphql_retry_max": RETRIES,
         "x_graphql_retry_wait_min_seconds": PAUSE,
-        "x_graphql_retry_wait_max_seconds": 4 * PAUSE,
+        "x_graphql_retry_wait_max_seconds": 8 * PAUSE,
         "x_graphql_timeout_seconds": float(TIMEOUT),
     }
     known = {name: value for name, value in wanted.items() if name in type(settings).model_fields}
