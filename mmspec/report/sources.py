@@ -98,7 +98,8 @@ def _from_folder(entry: str, beside: Path, problems: list[Problem]) -> Place:
     """The runs in a folder: a run directory, those of an experiment, or of several."""
     folder = beside / Path(entry).expanduser()
     if not folder.is_dir():
-        raise RecordError(Problem(f"there is no folder {folder}", hint="as seen from the report's file"))
+        hint = "addresses have the form scheme://…" if ":" in entry else "as seen from the report's file"
+        raise RecordError(Problem(f"there is no folder {folder}", hint=hint))
     found = find_runs(folder)
     problems += found.problems
     return Place(entry, 0, found.runs)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import attrs
 
@@ -42,16 +42,17 @@ def parse_address(text: str) -> Address:
     Raises:
         RecordError: it has another form, or a filter is wrong.
     """
-    parts = urlsplit(text)
-    names = [unquote(name) for name in (parts.netloc, *parts.path.strip("/").split("/"))]
-    if len(names) != 2 or parts.fragment or not all(_NAME.fullmatch(name) for name in names):
+    head, _, query = text.partition("?")
+    names = [unquote(name) for name in head.removeprefix("//").rstrip("/").split("/")]
+    fits = head.startswith("//") and len(names) == 2 and all(_NAME.fullmatch(name) for name in names)
+    if not fits:
         raise RecordError(Problem(f"{show('wandb:' + text)} is no address of a W&B project", hint=FORM))
     said: dict[str, list[str]] = {}
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+    for key, value in parse_qsl(query, keep_blank_values=True):
         said.setdefault(key, []).append(value)
     clauses = [_clause(key, values) for key, values in said.items()]
-    query = clauses[0] if len(clauses) == 1 else {"$and": clauses} if clauses else {}
-    return Address(names[0], names[1], query)
+    wanted = clauses[0] if len(clauses) == 1 else {"$and": clauses} if clauses else {}
+    return Address(names[0], names[1], wanted)
 
 
 def _clause(key: str, values: list[str]) -> dict[str, Any]:

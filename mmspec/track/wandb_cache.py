@@ -26,13 +26,15 @@ VERSION = 1
 class Kept:
     """A run in the cache: `config` and `summary` as far as reports read them; both empty if not mmspec's.
 
-    `mark` changes when the run goes on; `asked` is when the service was asked.
+    `mark` changes when the run goes on; `asked` is when the service was asked. Nothing more can come of a run
+    that `is_final`: it has its result, or is not mmspec's.
     """
 
     mark: str
     asked: str
     url: str
-    is_done: bool
+    is_running: bool
+    is_final: bool
     config: Mapping[str, Any]
     summary: Mapping[str, Any]
 

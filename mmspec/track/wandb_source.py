@@ -17,7 +17,7 @@ from mmspec.errors import RecordError
 from mmspec.plugins.api import RecordedRun, RunSource
 from mmspec.track.wandb_address import FILTERS, Address, parse_address
 from mmspec.track.wandb_cache import Cache, Kept, now
-from mmspec.track.wandb_layout import RESULT_KEY, RUN_KEY, STATUS_KEY
+from mmspec.track.wandb_layout import RESULT_KEY, RUN_KEY, STATUS_KEY, from_summary
 from mmspec.track.wandb_run import History, make_run, passed_over
 from mmspec.track.wandb_service import AwayError, Service, server_address
 
@@ -84,7 +84,7 @@ class _Reading:
         new = [
             run.id
             for run in listed
-            if run.id not in kept or not kept[run.id].is_done or kept[run.id].mark != _mark(run)
+            if run.id not in kept or not kept[run.id].is_final or kept[run.id].mark != _mark(run)
         ]
         for run in listed if whole else self._service.whole(new):
             self._cache.runs[run.id] = _kept(run)
@@ -106,9 +106,9 @@ class _Reading:
         return ids
 
     def _tell_age(self, kept: Sequence[Kept]) -> None:
-        if kept:
+        if kept := [entry for entry in kept if entry.config]:
             since = min(entry.asked for entry in kept)
-            runs = "1 run that has ended is" if len(kept) == 1 else f"{len(kept)} runs that have ended are"
+            runs = "1 finished run is" if len(kept) == 1 else f"{len(kept)} finished runs are"
             self._say(
                 f"{self._address}: {runs} from the cache, asked for since {since}; --refresh asks again"
             )
@@ -119,7 +119,7 @@ class _Reading:
             return make_run(
                 kept.config,
                 kept.summary,
-                running=not kept.is_done,
+                running=kept.is_running,
                 address=kept.url,
                 history=lambda: self._history(name, kept),
             )
@@ -129,12 +129,13 @@ class _Reading:
 
     def _history(self, name: str, kept: Kept) -> History:
         """The rows of a run by step; the service merges what was logged at one step, we do it again."""
-        rows = self._cache.history(name, kept.mark) if kept.is_done else None
+        rows = self._cache.history(name, kept.mark) if kept.is_final else None
         if rows is None:
             if self._service is None:
                 raise AwayError(f"the history of {kept.url} is not in the cache, and W&B gives no answer")
-            rows = self._service.history(self._handles[name])
-            if kept.is_done:
+            handle = self._handles[name]
+            rows = self._service.history(handle)
+            if kept.is_final and len(rows) >= (getattr(handle, "history_line_count", None) or 0):
                 self._cache.keep_history(name, kept.mark, rows)
         steps: dict[int, dict[str, Any]] = {}
         for row in rows:
@@ -151,13 +152,17 @@ def _mark(run: Any) -> str:
 
 def _kept(run: Any) -> Kept:
     """What the cache keeps of a run of the client."""
+    config, summary = _only(run.config, (RUN_KEY,)), _only(run.summary_metrics, (STATUS_KEY, RESULT_KEY))
+    is_running = run.state in _GOING
+    has_result = from_summary(summary, running=is_running)[0] == "finished"
     return Kept(
         mark=_mark(run),
         asked=now(),
         url=str(run.url),
-        is_done=run.state not in _GOING,
-        config=_only(run.config, (RUN_KEY,)),
-        summary=_only(run.summary_metrics, (STATUS_KEY, RESULT_KEY)),
+        is_running=is_running,
+        is_final=not is_running and (has_result or not config),
+        config=config,
+        summary=summary,
     )
 
 

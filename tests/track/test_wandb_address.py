@@ -36,6 +36,7 @@ def test_filters_become_what_the_service_takes(query, filters):
         ("", "is no address of a W&B project", "wandb://entity/project"),
         ("//lab/a/b", "is no address", "entity/project"),
         ("//lab/a#b", "is no address", "entity/project"),
+        ("lab/a", "is no address", "entity/project"),
         ("//lab/a?state=finishd", "no run in the state", 'did you mean "finished"'),
         ("//lab/a?created_after=yesterday", '"yesterday" is no date', "2026-01-31"),
         ("//lab/a?created_after=2026-01-01&created_after=2026-01-02", "given 2 times", "once"),

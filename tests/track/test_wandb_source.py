@@ -23,6 +23,7 @@ def service(server, monkeypatch):
     server.operations.update(READING)
     monkeypatch.setattr(wandb_service, "TIMEOUT", 2)
     monkeypatch.setattr(wandb_service, "PAUSE", 0.1)
+    monkeypatch.setattr(wandb_service, "RETRIES", 2)
     return server
 
 
@@ -114,7 +115,7 @@ def test_what_has_ended_is_kept_and_said_and_asked_again_on_demand(service, dire
     again, said = read()
 
     assert [run.values for run in again] == [run.values for run in first]
-    assert "4 runs that have ended are from the cache, asked for since 20" in said[0]
+    assert "4 finished runs are from the cache, asked for since 20" in said[0]
     assert asked(service) == {"Viewer": 1, "Runs": 1}
     fresh, said = read(refresh=True)
     assert [run.status for run in fresh].count("finished") == 3
@@ -135,7 +136,19 @@ def test_runs_that_go_on_and_new_ones_are_asked_for(service, directories, read):
     runs, said = read()
     assert [run.status for run in runs] == ["finished"] * 3
     assert asked(service) == {"Viewer": 1, "Runs": 2}, "the list, and a page of the two that are new"
-    assert "1 run that has ended is" in said[0]
+    assert "1 finished run is" in said[0]
+
+
+def test_a_run_without_its_result_is_asked_for_each_time(service, directories, read):
+    late = hold(service, directories[0])
+    hold(service, directories[1])
+    summary, late.summary = late.summary, {"status": "running"}  # ended, but its summary is not there yet
+    assert sorted(run.status for run in read()[0]) == ["finished", "unfinished"]
+
+    late.summary = summary
+    asked(service)
+    assert [run.status for run in read()[0]] == ["finished", "finished"]
+    assert asked(service) == {"Viewer": 1, "Runs": 2}
 
 
 def test_a_run_that_was_deleted_there_is_gone_here(service, directories, read):
