@@ -10,6 +10,7 @@ import torch
 from broken_plugins import plugin, told
 
 from mmspec import testing
+from mmspec.errors import RecordError
 from mmspec.plugins.api import (
     Balancing,
     Decision,
@@ -347,9 +348,34 @@ class Rolling(Session):
     [(Raising, "log() raises ConnectionError: no network"), (Rolling, "draws from Python's random state")],
 )
 def test_trackers(session, what, tmp_path):
-    broken = plugin(Tracker, start=lambda self, **about: session())
+    broken = plugin(Tracker, start=lambda self, run, **about: session())
+    assert what in told(testing.check_tracker, broken, tmp_path)
+
+
+def refuse(self, folder, *, say):
+    raise RecordError("no key")
+
+
+class Moving(Session):
+    def artifact(self, name, files):
+        next(iter(files.values())).unlink()
+
+
+@pytest.mark.parametrize(
+    ("methods", "what"),
+    [
+        ({"keeps": lambda self: ["worst"]}, "keeps() gives ['worst']"),
+        ({"keeps": lambda self: ["best"]}, "artifact() must leave the files as they are"),
+        ({"sync": lambda self, folder, *, say: None}, "sync() must say whether there was anything"),
+        ({"sync": lambda self, folder, *, say: True}, "uploaded something where nothing is recorded"),
+        ({"sync": lambda self, folder, *, say: say(1) or False}, "must be text"),
+        ({"sync": refuse}, "must not fail where nothing is recorded"),
+    ],
+)
+def test_what_trackers_keep_and_upload(methods, what, tmp_path):
+    broken = plugin(Tracker, start=lambda self, run, **about: Moving(), **methods)
     assert what in told(testing.check_tracker, broken, tmp_path)
 
 
 def test_a_silent_tracker_passes(tmp_path):
-    testing.check_tracker(plugin(Tracker, start=lambda self, **about: Session()), tmp_path)
+    testing.check_tracker(plugin(Tracker, start=lambda self, run, **about: Session()), tmp_path)
