@@ -31,6 +31,8 @@ from mmspec.track.wandb_layout import RUN_KEY, to_config, to_summary
 Ended = Literal["finished", "failed", "interrupted"]
 #: Seconds: between two writings, and the longest wait for the last one.
 INTERVAL, FINISH_TIMEOUT = 0.5, 15.0
+#: How often in a row writing may fail: other runs may hold the database for long.
+ATTEMPTS = 5
 #: What the names of the final metrics begin with in trackio.
 FINAL = "final/"
 
@@ -134,18 +136,22 @@ class TrackioSession(TrackerSession):
 
     def _write_all(self) -> None:
         """Write what comes, twice a second, until the end; in a thread of its own."""
+        rows: list[_Row] = []
+        failures = 0
         ending = False
         while not ending:
             ending = self._ending.wait(INTERVAL)
-            rows: list[_Row] = []
             with contextlib.suppress(queue.Empty):
                 while True:
                     rows.append(self._rows.get_nowait())
             try:
                 self._write(rows)
+                rows, failures = [], 0
             except Exception as error:  # noqa: BLE001 - said by the run's own thread
-                self._failure = error
-                return
+                failures += 1
+                if ending or failures == ATTEMPTS:
+                    self._failure = error
+                    return
 
     def _write(self, rows: Sequence[_Row]) -> None:
         if not rows:

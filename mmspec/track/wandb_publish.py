@@ -189,8 +189,11 @@ def _addresses(run: wandb.Run, run_ids: Collection[str]) -> dict[str, str]:
     import wandb
 
     path = f"{run.entity}/{run.project}"
-    found = wandb.Api().runs(path, filters={"name": {"$in": sorted(run_ids)}}, per_page=200, lazy=True)
-    return {each.id: each.url for each in found}
+    try:
+        found = wandb.Api().runs(path, filters={"name": {"$in": sorted(run_ids)}}, per_page=200, lazy=True)
+        return {each.id: each.url for each in found}
+    except Exception:  # noqa: BLE001 - a report without links is a report
+        return {}
 
 
 def _logged(page: Page) -> dict[str, Any]:

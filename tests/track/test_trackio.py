@@ -177,10 +177,31 @@ def test_a_database_in_use_never_holds_up_the_run(begin, said, tmp_path, monkeyp
     assert "mirroring stopped, the run goes on (TimeoutError: its database is in use" in said.lines[-1]
 
 
-def test_an_error_is_said_once(begin, said, monkeypatch):
+def test_rows_that_could_not_be_written_are_tried_again(begin, read, said, monkeypatch):
+    monkeypatch.setattr("mmspec.track.trackio.INTERVAL", 0.05)
+    session = begin()
+    write, tried = session._write, []
+
+    def fails_twice(rows):
+        tried.append(rows)
+        if rows and len(tried) < 3:
+            raise OSError("Could not acquire database lock")
+        write(rows)
+
+    monkeypatch.setattr(session, "_write", fails_twice)
+    session.log({"train/loss": 1.0, "epoch": 1}, 5)
+    time.sleep(0.5)
+    session.finish("finished", {})
+
+    assert [row.step for run in read() for row in run.rows()] == [5]
+    assert len(said.lines) == 1
+
+
+def test_an_error_that_stays_is_said_once(begin, said, monkeypatch):
+    monkeypatch.setattr("mmspec.track.trackio.INTERVAL", 0.02)
     session = begin()
     monkeypatch.setattr(session, "_write", lambda rows: 1 / 0)
-    time.sleep(0.7)
+    session._thread.join(5)
     session.log({"a": 1.0}, 0)
     session.log({"a": 1.0}, 1)
     session.finish("finished", {})
