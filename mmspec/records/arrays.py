@@ -7,6 +7,7 @@ stands along them. The same array gives the same bytes.
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -18,17 +19,24 @@ from mmspec.system import write_whole
 
 def write_arrays(run: Path, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
     """Write the arrays of a stage, by `split/name`, into the directory of a run."""
-    import numpy as np
-
     for name, array in arrays.items():
-        entries = {f"entries_{i}": np.array(e, dtype=str) for i, e in enumerate(array.entries)}
-        file = io.BytesIO()
-        np.savez(
-            file, allow_pickle=False, values=array.values, axes=np.array(array.axes, dtype=str), **entries
-        )
         path = _path(run, stage, name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, file.getvalue())
+        write_whole(path, _content(array))
+
+
+def _content(array: LabelledArray) -> bytes:
+    """What stands in the file: not compressed and without dates, so that it is the same everywhere."""
+    import numpy as np
+
+    parts = {"values": array.values, "axes": np.array(array.axes, dtype=str)}
+    parts |= {f"entries_{i}": np.array(entries, dtype=str) for i, entries in enumerate(array.entries)}
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as whole:
+        for name, part in parts.items():
+            with whole.open(f"{name}.npy", "w") as member:
+                np.save(member, part, allow_pickle=False)
+    return file.getvalue()
 
 
 def read_array(run: Path, stage: str, name: str) -> LabelledArray | None:

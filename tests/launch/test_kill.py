@@ -29,7 +29,7 @@ def prepared(strategy: str, runs: Path, workers: int) -> Path:
         "train.log_every=3",
         "dataset.shift=1",
         "track=[]",
-        'evaluate.metrics=["accuracy", "conditional_learning_speed"]',
+        'evaluate.metrics=["accuracy", "confusion_matrix", "conditional_learning_speed"]',
     )
     document = read_document(SPECS / f"colored_digits_{strategy}.toml", overrides)
     (run,) = make_ready(prepare(resolve(document), runs), document, overrides)
@@ -38,6 +38,10 @@ def prepared(strategy: str, runs: Path, workers: int) -> Path:
 
 def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+def arrays(path: Path) -> dict[str, bytes]:
+    return {file.relative_to(path).as_posix(): file.read_bytes() for file in path.rglob("*.npz")}
 
 
 def state(path: Path) -> dict:
@@ -61,6 +65,7 @@ def test_killed_at_random_moments(strategy, workers, tmp_path):
         killed += int(done.stdout.split()[-1])
 
         assert rows(cut) == rows(whole)
+        assert arrays(cut) == arrays(whole) != {}
         assert same(state(cut), state(whole))
         ours, theirs = (json.loads((p / "result.json").read_text()) for p in (cut, whole))
         assert ours["values"] == theirs["values"]

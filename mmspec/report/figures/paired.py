@@ -49,7 +49,8 @@ class Paired(Figure):
         """One line of panels, or more where there are more than four rows."""
         if len(self.values) == 1:
             return 5.5, 3.0
-        lines = -(-len(groups) // _across(len(groups)))
+        drawn = sum(any(seed_numbers(runs, value) for value in self.values) for runs in groups.values())
+        lines = max(1, -(-drawn // _across(drawn)))
         return 5.5, 0.4 + 2.1 * lines
 
     def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
