@@ -176,7 +176,7 @@ def _delta(cell: Cell, baseline: Cell | None, wanted: definition.Table) -> Cell:
     if cell.taken == baseline.taken:
         return attrs.evolve(cell, shown=Spread(0.0))
     how = cell.column.aggregate or "mean_std"
-    whole = not cell.summary.dropped and not baseline.summary.dropped
+    whole = cell.number is not None and baseline.number is not None
     if wanted.test == "paired" and whole and cell.unpaired is None:
         pairs = zip(cell.values, baseline.values, strict=True)
         return attrs.evolve(cell, shown=aggregate([mine - other for mine, other in pairs], how))

@@ -282,6 +282,11 @@ def test_a_confidence_interval_of_a_difference_is_welchs(make):
     assert "with Welch's 95 % confidence interval" in notes(made)
 
 
+def test_numbers_too_large_to_be_shown_are_told_as_such(make):
+    made = make(PAIRED + 'show = "delta"', runs({"none": (0.5, 0.6, 0.7), "huge": (1e308, 1e308)}))
+    assert texts(made)["huge"] == "NaN"
+
+
 def test_without_a_number_of_the_baseline_there_is_no_difference(make):
     made = make(DELTA, [*runs({"good": (0.5,)}), run("none", 0, {"other": 1.0})])
     assert texts(made) == {"good": "–", "none": "–"}
