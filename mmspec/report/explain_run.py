@@ -53,7 +53,7 @@ def against(cell: Cell, table: Table, document: Document) -> list[Part]:
 
 
 def _varying(runs: Sequence[RecordedRun]) -> Facts:
-    """Keys of the spec, but for the seed, in which runs of one cell differ: such as cannot change a number."""
+    """Keys of the spec in which the runs of one cell differ: such as cannot change a number."""
     found: dict[str, None] = {}
     for run in runs[1:]:
         found |= dict.fromkeys(differences(runs[0].spec["stages"], run.spec["stages"]))
