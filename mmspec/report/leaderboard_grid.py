@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mmspec.report.definition import Leaderboard
 from mmspec.report.grid import Grid, GridCell, GridColumn, GridRow, Mark, SeedValue
 from mmspec.report.leaderboard_file import Listing
+from mmspec.report.notes import what_stale_means
 from mmspec.report.selection import Selection
 from mmspec.report.table import Cell
 from mmspec.report.text import Code, Link, Sentence, listed, minus
@@ -114,6 +115,7 @@ def board_notes(board: Board, selection: Selection) -> list[Sentence]:
         *(_claimed(file, "they are compared as claims") for file in _by_file(theirs)),
         *_lacking(board, selection),
         *_not_finite(board),
+        *what_stale_means(entry.cell for entry in board.entries if entry.cell),
     ]
 
 

@@ -22,6 +22,7 @@ def table_notes(table: Table, selection: Selection, made_by: MadeBy) -> list[Sen
     notes += missing_runs(table, selection, made_by)
     notes += _missing_values(table, selection)
     notes += _not_finite(table)
+    notes += what_stale_means(cell for _, cell in _cells(table))
     return notes
 
 
@@ -131,3 +132,9 @@ def _not_finite(table: Table) -> Iterable[Sentence]:
                 *listed(runs),
                 f"; {rest}.",
             )
+
+
+def what_stale_means(cells: Iterable[Cell]) -> Iterable[Sentence]:
+    """What is meant where a cell says `stale`."""
+    if any(cell.stale for cell in cells):
+        yield ("stale: the spec or the code of these runs has changed since they were made.",)

@@ -108,6 +108,7 @@ def test_an_edited_spec_makes_its_runs_stale_and_says_in_what(runs, report, text
     assert remarks(document)["none"] == ""
     assert f"Stale, {SPEC} says something else now: balancing.window 5 → 7: guided-s0-" in notes
     assert f"{RUN} makes them anew." in notes
+    assert "stale: the spec or the code of these runs has changed since" in plain(document.tables[0].notes)
     assert document.tables[0].grid.rows[0].cells[0].remark == "stale"
 
 
@@ -184,6 +185,7 @@ def test_figures_and_leaderboards_say_so_too(runs, report):
     assert f"Finished runs are missing of none (seed 1); {RUN} makes them." in figure
     board = {row.label: row.cells[1].remark for row in document.grids[1].grid.rows}
     assert board["guided"] == "stale"
+    assert "stale: the spec or the code of these runs has changed since" in plain(document.grids[1].notes)
 
 
 def test_stale_runs_are_told_in_every_format(runs, report, here):
