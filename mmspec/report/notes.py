@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from mmspec.report.definition import Column
 from mmspec.report.missing import MadeBy, missing_runs, scope_name
 from mmspec.report.selection import Selection
-from mmspec.report.table import PublishedCell, Table
+from mmspec.report.table import Cell, PublishedCell, Table
 from mmspec.report.table_reading import cells_of, reading_notes, short_name
 from mmspec.report.text import Code, Link, Sentence, listed
 from mmspec.spec.words import nearest
@@ -22,7 +22,7 @@ def table_notes(table: Table, selection: Selection, made_by: MadeBy) -> list[Sen
     notes += missing_runs(table, selection, made_by)
     notes += _missing_values(table, selection)
     notes += _not_finite(table)
-    notes += what_stale_means(cell for _, cell in _cells(table))
+    notes += what_stale_means(cell for _, cell in cells_of(table))
     return notes
 
 
