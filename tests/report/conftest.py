@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 from fake_runs import write_demo
+from fake_tables import NUMBERS, document
+from fake_tables import runs as in_memory
 
 from mmspec.plugins.discovery import Discovery
 from mmspec.plugins.registry import make_registry
@@ -56,3 +58,9 @@ def render(tmp_path, runs, registry):
         )
 
     return render
+
+
+@pytest.fixture
+def make(tmp_path, registry):
+    """A report, unwritten, of runs in memory."""
+    return lambda text, found=None: document(text, found or in_memory(NUMBERS), tmp_path, registry)

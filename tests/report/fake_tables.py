@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import attrs
-from fake_runs import hash_of
+from fake_runs import hash_of, plain
 from rich.console import Console
 
 from mmspec.plugins.recorded import RecordedRun
@@ -82,3 +83,26 @@ value = "test/accuracy"
 unit = "percent"
 better = "max"
 """
+
+NUMBERS = {"none": (0.50, 0.51, 0.54), "good": (0.60, 0.62, 0.65), "same": (0.50, 0.51, 0.54)}
+
+
+def column(label, group=None, **more):
+    keys = {"label": label, "value": "test/accuracy", **({"group": group} if group else {}), **more}
+    return "[[tables.columns]]\n" + "".join(f"{k} = {json.dumps(v)}\n" for k, v in keys.items())
+
+
+def grid_of(made):
+    return made.tables[0].grid
+
+
+def texts(made, column=0):
+    """What a column shows, by row."""
+    return {
+        row.label: f"{row.cells[column].text} {row.cells[column].spread}".strip()
+        for row in grid_of(made).rows
+    }
+
+
+def notes(made):
+    return plain(made.tables[0].notes)
