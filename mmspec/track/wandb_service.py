@@ -25,7 +25,13 @@ PER_PAGE = 200
 PROBE_TIMEOUT, TIMEOUT, PAUSE, RETRIES = 2.0, 30, 1.0, 4
 #: Rows of a history in one request, where it is asked for by pages.
 _ROWS = 10_000
-_AWAY = ("giving up after", "did not respond in time", "context deadline exceeded", "connection refused")
+_AWAY = (
+    "giving up after",
+    "unexpected EOF",
+    "did not respond in time",
+    "context deadline exceeded",
+    "connection refused",
+)
 
 
 class AwayError(RecordError):

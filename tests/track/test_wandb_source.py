@@ -23,7 +23,7 @@ def service(server, monkeypatch):
     server.operations.update(READING)
     monkeypatch.setattr(wandb_service, "TIMEOUT", 2)
     monkeypatch.setattr(wandb_service, "PAUSE", 0.1)
-    monkeypatch.setattr(wandb_service, "RETRIES", 2)
+    monkeypatch.setattr(wandb_service, "RETRIES", 1)
     return server
 
 
@@ -263,7 +263,12 @@ def test_filters_narrow_what_is_asked_for(service, directories, read, query, cou
 
 @pytest.mark.parametrize("kind", ["429", "500", "hang", "nonsense", "cut", "lost", "die", "errors"])
 @pytest.mark.parametrize(
-    ("on", "after"), [("Viewer", 0), ("Runs", 0), ("Runs", 1)], ids=["login", "list", "2nd page"]
+    ("on", "after"),
+    [
+        pytest.param("Viewer", 0, id="login", marks=pytest.mark.slow),
+        pytest.param("Runs", 0, id="list", marks=pytest.mark.slow),
+        pytest.param("Runs", 1, id="2nd page"),
+    ],
 )
 def test_every_fault_is_an_error_within_seconds(service, directories, read, kind, on, after):
     hold_many(service, directories[0], 250)
