@@ -175,6 +175,18 @@ def test_what_is_refused_outright_is_the_user_s_to_know(publish, reports, server
     assert time.monotonic() - began < 25
 
 
+@pytest.mark.parametrize("where", ["UpsertBucket", "CreateArtifact", "PUT /storage"])
+def test_a_silent_server_is_told_within_seconds(publish, reports, server, monkeypatch, where):
+    monkeypatch.setattr("mmspec.track.wandb.INIT_TIMEOUT", 2.0)
+    monkeypatch.setattr(wandb_publish, "FINISH_TIMEOUT", 2.0)
+    server.fault = Fault("hang", on=where)
+    began = time.monotonic()
+
+    with pytest.raises(UserError, match="cannot be published to lab/digits in W&B"):
+        publish()
+    assert time.monotonic() - began < 20
+
+
 def test_without_key_or_connection_nothing_is_tried(publish, reports, server, monkeypatch):
     monkeypatch.delenv("WANDB_API_KEY")
     with pytest.raises(UserError, match="no API key"):
