@@ -45,12 +45,10 @@ class Confusion(Figure):
         "mean: over the seeds, of shares or counts; sum: the counts of all seeds together", default="mean"
     )
     columns: int | None = option(
-        "so many matrices side by side; absent: as many as can be read", default=None, validator=None
+        "so many matrices side by side; absent: as many as can be read",
+        default=None,
+        validator=attrs.validators.optional(at_least(1)),
     )
-
-    def __attrs_post_init__(self) -> None:
-        if self.columns is not None:
-            at_least(1)(self, None, self.columns)
 
     def size(self, groups: Groups) -> tuple[float, float]:
         """As high as the matrices need."""
@@ -130,11 +128,9 @@ class Confusion(Figure):
             how = "of the counts of all seeds together"
         else:
             how = "mean over seeds" if self.seeds == "mean" else "sum over seeds"
-        yield (
-            f"Cells: {what}{f', {how} (n = {most})' if most > 1 else ''}; those without a number round to 0."
-            if (heat.text)
-            else f"Cells: {what}{f', {how} (n = {most})' if most > 1 else ''}."
-        )
+        over = f", {how} (n = {most})" if most > 1 else ""
+        blank = "; those without a number round to 0" if heat.text else ""
+        yield f"Cells: {what}{over}{blank}."
         if heat.every > 1:
             yield f"One in {heat.every} of the classes is named; they stand in the order of the data."
         unseen = dict.fromkeys(

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmspec.plugins.api import RecordedRun
-from mmspec.report.text import one_line
+from mmspec.report.text import listed, one_line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def left_out(rows: Iterable[str], drawn: Mapping[str, int], what: str) -> Iterab
     """What a figure does not show; `drawn` are the seeds that each row is drawn from."""
     missing = [label for label in rows if not drawn.get(label)]
     if missing:
-        yield f"Not drawn, without {what}: {', '.join(missing)}."
+        yield f"Not drawn, without {what}: {''.join(map(str, listed(missing)))}."
     most = max(drawn.values(), default=0)
     if fewer := [f"{label} ({n})" for label, n in drawn.items() if 0 < n < most]:
         yield f"From fewer than {most} seeds: {', '.join(fewer)}."
