@@ -10,9 +10,10 @@ from mmspec.report.html_text import escape
 from mmspec.report.text import minus
 
 #: Pages load the site's own style sheet and scripts, and nothing else; pixels of drawings stand in the page.
+#: `file:` is for browsers to which pages on disk have no self.
 POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; base-uri 'none'; "
-    "form-action 'none'"
+    "default-src 'none'; style-src 'self' file:; script-src 'self' file:; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
 )
 _WIDE = ' class="wide"'
 _DIGITS = ' class="digits"'
