@@ -25,7 +25,7 @@ def columns_of(wanted: definition.Table, rows: Sequence[RowRuns], selection: Sel
     if wanted.over is None:
         return tuple(columns)
     by = wanted.over.by
-    heads = _heads(wanted.over, _within(rows, selection))
+    heads = _heads(wanted.over, columns, _within(rows, selection))
     return tuple(
         attrs.evolve(
             column,
@@ -51,16 +51,21 @@ def _within(rows: Sequence[RowRuns], selection: Selection) -> Selection:
     return Selection(tuple(run for run in selection.runs if run.address in entered), left_out)
 
 
-def _heads(across: Across, selection: Selection) -> tuple[RowRuns, ...]:
+def _heads(across: Across, columns: Sequence[Column], selection: Selection) -> tuple[RowRuns, ...]:
     """The values with what a reader sees, in order."""
-    values = {shown(value) for run in selection.all_runs if (value := said(run, across.by)) is not None}
-    values |= set(map(shown, across.order))
-    for name in across.labels:
-        if values and name not in values:
-            raise ReportError(
-                f"across.labels names {show(name)}, which is no value of {across.by}",
-                hint=suggestion(name, sorted(values), of="its values"),
-            )
+    found = {shown(value) for run in selection.all_runs if (value := said(run, across.by)) is not None}
+    values = sorted(found.union(map(shown, across.order)))
+    published = [c.published.column for c in columns if c.published is not None]
+    for key, named in [
+        ("across.labels", across.labels),
+        *(("published.column", column) for column in published if isinstance(column, dict)),
+    ]:
+        for name in named:
+            if values and name not in values:
+                raise ReportError(
+                    f"{key} names {show(name)}, which is no value of {across.by}",
+                    hint=suggestion(name, values, of="its values"),
+                )
     heads = rows_of(RowsBy(by=across.by, order=across.order, labels=across.labels), selection)
     return heads if across.rest else heads[: len(dict.fromkeys(map(shown, across.order)))]
 

@@ -138,6 +138,8 @@ def test_each_value_across_has_its_own_published_column_or_none(make, tmp_path):
     made = make(text + 'published = { source = "others", column = { one = "first" } }', TWO)
     assert [c.label for c in grid_of(made).columns] == ["test", "test", "published"]
     assert texts(made, 2)["none"] == "83.20"
+    with pytest.raises(ReportError, match=r'published\.column names "on", which is no value of dataset'):
+        make(text + 'published = { source = "others", column = { on = "first" } }', TWO)
 
 
 @pytest.mark.parametrize(
