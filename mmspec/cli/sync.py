@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from mmspec.errors import Location, MmspecError, Problem, RecordError
+from mmspec.launch.mirror import MirroredRun
 from mmspec.plugins.api import Tracker
 from mmspec.plugins.registry import default_registry
-from mmspec.records import RunRecord
+from mmspec.records import RunDirectory, RunRecord
 from mmspec.records.lock import held, owner_of
 from mmspec.spec.structure import MisfitError, structure_fields
 
@@ -43,11 +44,15 @@ def sync_runs(runs: Sequence[RunRecord], say: Callable[[str], None]) -> None:
 
 def _sync_run(run: RunRecord, say: Callable[[str], None]) -> int:
     """How many trackers of a run had something to upload. The run is ours as long as it lasts."""
-    found = [(folder, table) for folder, table in _tables(run) if folder.is_dir()]
+    found = {folder: table for folder, table in _tables(run) if folder.is_dir()}
     if not found:
         return 0
+    trackers = {folder: _tracker(run, table) for folder, table in found.items()}
     with held(run.path / "lock"):
-        return sum(_tracker(run, table).sync(folder, say=say) for folder, table in found)
+        if run.status == "finished":
+            named = {folder.name: tracker for folder, tracker in trackers.items()}
+            MirroredRun(RunDirectory.open(run.path), named).end_late()
+        return sum(tracker.sync(folder, say=say) for folder, tracker in trackers.items())
 
 
 def _tables(run: RunRecord) -> Iterator[tuple[Path, Mapping[str, Any]]]:

@@ -24,6 +24,11 @@ def notices_of(path: Path) -> Path:
     return path / "track" / "notices.txt"
 
 
+def _told(path: Path) -> Path:
+    """The file that says that the trackers know how the run in this directory finished."""
+    return path / "track" / "finished"
+
+
 @attrs.define(eq=False)
 class MirroredRun:
     """Records to a run directory and repeats every row to trackers, which start with the first report.
@@ -78,6 +83,15 @@ class MirroredRun:
         if status == "finished":
             self._hand_over(load_run(self.directory.path))
         self._tell(lambda session: session.finish(status, values))
+        if status == "finished":
+            _told(self.directory.path).touch()
+
+    def end_late(self) -> None:
+        """Tell trackers that the run finished, where its process was killed before it could."""
+        if _told(self.directory.path).exists():
+            return
+        self._tell(lambda _: None)
+        self.end("finished", load_run(self.directory.path).values)
 
     def _hand_over(self, run: RunRecord) -> None:
         """Give trackers the result, and the files that they want to keep."""

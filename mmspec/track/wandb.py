@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,7 +25,7 @@ from mmspec.track.reach import answers, credentials
 from mmspec.track.session import NoSession, WandbSession, reason, restart_service
 from mmspec.track.wandb_folders import everything_under
 from mmspec.track.wandb_layout import LONGEST_NAME, to_config, wandb_id
-from mmspec.track.wandb_segments import last_step
+from mmspec.track.wandb_segments import last_step, wait_for_a_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -92,6 +93,8 @@ class WandbTracker(Tracker):
         """Upload the segments that are not up yet, in order."""
         from mmspec.track.wandb_sync import upload_all
 
+        if "wandb" in sys.modules:  # what this process recorded is on file once W&B's own has ended
+            restart_service()
         return upload_all(folder.absolute(), say)
 
 
@@ -121,6 +124,7 @@ def _begin(
 
         if not hasattr(wandb, "init"):  # a folder ./wandb, as W&B leaves it, can be imported too
             raise ImportError("the package wandb is not installed")
+        wait_for_a_name(folder)
         last = last_step(folder)
         obstacle = "mode is offline"
         if mode != "offline":

@@ -7,6 +7,7 @@ A segment is a folder `offline-run-<time>-<id>` or, of what went online at once,
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,13 @@ def segments(folder: Path) -> list[RecordedSegment]:
         RecordedSegment(file) for file in found if file.parent.name.startswith(("run-", "offline-run-"))
     ]
     return sorted(chosen, key=lambda segment: segment.began)
+
+
+def wait_for_a_name(folder: Path) -> None:
+    """Wait until a new segment gets a name of its own: W&B names them by the second, and overwrites."""
+    names = (path.name.removeprefix("offline-") for path in (folder / "wandb").glob("*run-2*"))
+    if max(names, default="")[:19] >= time.strftime("run-%Y%m%d_%H%M%S"):
+        time.sleep(1.0)
 
 
 def last_step(folder: Path) -> int:

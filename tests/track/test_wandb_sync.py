@@ -163,7 +163,7 @@ def test_a_server_that_takes_nothing_is_not_believed(runs, server, fault):
     assert whole(server, 20)
 
 
-@pytest.mark.parametrize("kind", ["429", "500", "hang"])
+@pytest.mark.parametrize("kind", ["500", *(pytest.param(k, marks=pytest.mark.slow) for k in ("429", "hang"))])
 def test_a_server_that_takes_no_data_is_given_up(runs, server, kind, monkeypatch):
     monkeypatch.setattr(wandb_sync, "LEAST", 2.0)
     record(make(runs), 0, 20)
@@ -209,6 +209,47 @@ def test_what_went_online_whole_is_not_uploaded_again(runs, server):
 
     assert sync(runs).output == "nothing to upload\n"
     assert server.count("file_stream") == posts
+
+
+def test_what_a_server_took_without_understanding_it_goes_up(runs, server):
+    directory = make(runs)
+    server.fault = Fault("nonsense", "file_stream")
+    said = record(directory, 0, 20, mode="auto", ends="finished")
+    server.fault = None
+
+    assert len(said) == 1, "the client does not notice"
+    assert not server.runs[RUN].history
+    assert sync(runs).output == f"W&B: uploaded {RUN} up to step 19\n"
+    assert whole(server, 20)
+
+
+@pytest.mark.parametrize("mode", ["auto", "offline"])
+def test_how_a_run_finished_goes_up_when_its_process_was_killed_before_it_said_so(runs, server, mode):
+    directory = make(runs)
+    record(directory, 1, 20, mode=mode)
+    directory.finish({"values": {"test/accuracy": 0.5}, "stages": {}})
+
+    assert sync(runs).exit_code == 0
+    assert sync(runs).output == "nothing to upload\n"
+    run = server.runs[RUN]
+    assert from_summary(run.summary, running=False)[0] == "finished"
+    assert (run.summary["test/accuracy"], run.exit_code) == (0.5, 0)
+    assert [row["_step"] for row in run.history if "train/loss" in row] == list(range(1, 20))
+
+
+def test_parts_of_the_same_second_are_two(runs, server):
+    directory = make(runs)
+    folder = directory.path / "track" / "wandb"
+    info = RunInfo(experiment="digits", run_id=RUN, label="", config={}, identity={}, provenance={})
+    for first, last in ((0, 5), (3, 9)):
+        session = WandbTracker(mode="offline").start(info, folder=folder, say=print)
+        for step in range(first, last):
+            session.log({"a": float(step)}, step)
+        session.finish("interrupted", {})
+
+    restart_service()
+
+    assert [segment.last_step() for segment in segments(folder)] == [4, 8]
 
 
 def test_a_run_goes_on_offline_while_an_earlier_part_is_not_up(runs, server):
