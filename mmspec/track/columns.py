@@ -73,6 +73,11 @@ def to_rows(
                 yield attrs.evolve(row, step=step - before[row.stage], values=values)
 
 
+def total_steps(result: Mapping[str, Any]) -> int:
+    """The last step of a finished run on a tracker's axis, from its result."""
+    return sum(int(stage["steps"]) for stage in result["stages"].values())
+
+
 def as_number(value: Any) -> float | None:
     """A logged value as a number, None if it is none; JSON has words for those it does not know."""
     if isinstance(value, int | float):

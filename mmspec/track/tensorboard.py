@@ -22,6 +22,7 @@ import attrs
 
 from mmspec.errors import Problem
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
+from mmspec.track.columns import total_steps
 from mmspec.track.optional import install, missing_package
 from mmspec.track.session import NoSession, reason
 from mmspec.track.wandb_layout import named_stages
@@ -65,7 +66,7 @@ class TensorboardSession(TrackerSession):
     def __init__(self, run: RunInfo, folder: Path, say: Callable[[str], None]) -> None:
         self._run, self._say = run, say
         self._on = True
-        self._step = 0
+        self._step = self._steps = 0
         folder.mkdir(parents=True, exist_ok=True)
         earlier = len(list(folder.glob("events.out.tfevents.*")))
         self._goes_on = earlier > 0
@@ -81,6 +82,10 @@ class TensorboardSession(TrackerSession):
         if step >= self._step:
             self._try(lambda: self._row(values, step))
 
+    def result(self, result: Mapping[str, Any]) -> None:
+        """The steps of the whole run: a process that only ends it has logged none."""
+        self._steps = total_steps(result)
+
     def finish(self, status: Ended, values: Mapping[str, float]) -> None:
         """Write the final metrics, and beside them the settings, and close the file."""
 
@@ -91,7 +96,7 @@ class TensorboardSession(TrackerSession):
                 final = {FINAL + name: float(value) for name, value in values.items()}
                 for summary in hparams(settings(self._run.config), final):
                     self._write(summary=summary)
-                self._row(final, self._step)
+                self._scalars(final, max(self._step, self._steps))
             self._file.close()
 
         self._try(end)
@@ -99,12 +104,16 @@ class TensorboardSession(TrackerSession):
 
     def _row(self, values: Mapping[str, float], step: int) -> None:
         from tensorboardX.proto.event_pb2 import SessionLog
-        from tensorboardX.proto.summary_pb2 import Summary
 
         if self._goes_on:  # TensorBoard drops what earlier files have from this step on
             self._write(step=step, session_log=SessionLog(status=SessionLog.START))
             self._goes_on = False
         self._step = step
+        self._scalars(values, step)
+
+    def _scalars(self, values: Mapping[str, float], step: int) -> None:
+        from tensorboardX.proto.summary_pb2 import Summary
+
         scalars = [Summary.Value(tag=name, simple_value=value) for name, value in values.items()]
         self._write(step=step, summary=Summary(value=scalars))
 

@@ -23,6 +23,7 @@ import attrs
 
 from mmspec.errors import Problem
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
+from mmspec.track.columns import total_steps
 from mmspec.track.optional import install, missing_package
 from mmspec.track.session import NoSession, reason
 from mmspec.track.trackio_store import check_name, is_safe, open_store, place
@@ -96,7 +97,7 @@ class TrackioSession(TrackerSession):
         self._failure: Exception | None = None
         self._result: Mapping[str, Any] | None = None
         self._on = True
-        self._step = 0
+        self._step = self._steps = 0
         self._thread = threading.Thread(target=self._write_all, name="trackio", daemon=True)
         self._thread.start()
 
@@ -109,13 +110,15 @@ class TrackioSession(TrackerSession):
     def result(self, result: Mapping[str, Any]) -> None:
         """Keep what came out, to be written with the end."""
         self._result = result
+        self._steps = total_steps(result)
 
     def finish(self, status: Ended, values: Mapping[str, float]) -> None:
         """Write what is left, how the run ended, and the final metrics."""
         if not self._is_on():
             return
         self._config[RUN_KEY] |= to_summary(status, {}, self._result)
-        self._rows.put(self._row({FINAL + name: float(value) for name, value in values.items()}, self._step))
+        final = {FINAL + name: float(value) for name, value in values.items()}
+        self._rows.put(self._row(final, max(self._step, self._steps)))
         self._ending.set()
         self._thread.join(FINISH_TIMEOUT)
         if self._thread.is_alive():

@@ -71,6 +71,19 @@ def test_rows_texts_and_the_result(begin, tmp_path, said):
     assert said.lines == []
 
 
+def test_a_process_that_only_ends_a_run_takes_nothing_back(begin, tmp_path):
+    session = begin()
+    session.log({"train/loss": 0.25, "epoch": 1}, 5)
+    again = begin()
+    again.result({"stages": {"first": {"steps": 5}, "second": {"steps": 2}}})
+    again.finish("finished", {"test/accuracy": 0.5})
+    session.finish("interrupted", {})
+
+    assert scalars(tmp_path / "track") == [
+        (5, {"train/loss": 0.25, "epoch": 1.0}), (7, {"final/test/accuracy": 0.5}),
+    ]  # fmt: skip
+
+
 def test_settings_are_those_of_the_spec():
     assert settings(SPEC) == {
         "name": "digits", "seed": 0, "balancing.use": "guided", "balancing.alpha": 0.1, "at": "[1, 2]",

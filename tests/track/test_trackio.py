@@ -117,6 +117,24 @@ def test_the_dashboard_has_groups_and_final_metrics(begin, tmp_path):
     assert logs[-1]["final/test/accuracy"] == 0.5
 
 
+def test_a_process_that_only_ends_a_run_adds_its_result_once(begin, read, tmp_path):
+    from mmspec.track.trackio_store import open_store
+
+    begin().log({"train/loss": 1.0, "epoch": 1}, 5)
+    time.sleep(0.7)
+    for _ in range(2):
+        again = begin()
+        again.result(RESULT)
+        again.finish("finished", RESULT["values"])
+
+    (run,) = read()
+    assert (run.status, run.seconds) == ("finished", 1.5)
+    assert [row.step for row in run.rows()] == [5]
+    with open_store(tmp_path / "store") as storage:
+        logs = storage.get_logs("digits", run_id="digits-s0-01")
+    assert [row["step"] for row in logs if "final/test/accuracy" in row] == [7]
+
+
 @pytest.mark.parametrize(("status", "read_as"), [("failed", "failed"), ("interrupted", "unfinished")])
 def test_a_run_that_has_not_finished_has_no_values(begin, read, status, read_as):
     session = begin()
