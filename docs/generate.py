@@ -30,7 +30,8 @@ RECORDS: dict[str, type] = {
     "fusion": model.Fusion, "optimizer": model.Optimizer, "group": model.Group, "train": model.Train,
     "stop": model.Stop, "select": model.Select, "evaluate": model.Evaluate, "init_from": model.InitFrom,
     "report": report.Definition, "rows-by": report.RowsBy, "row": report.Row, "table": report.Table,
-    "column": report.Column, "beside": report.Beside, "figure": report.FigureBlock,
+    "column": report.Column, "beside": report.Beside, "across": report.Across, "figure": report.FigureBlock,
+    "leaderboard": report.Leaderboard, "match": report.Match, "text": report.TextBlock,
 }  # fmt: skip
 
 
