@@ -163,7 +163,7 @@ def test_example_plugins_train_together(my_package, tmp_path):
     first = [trainer.step(batch) for batch in trainer.batches()]
     values = trainer.end_epoch()
 
-    assert len(first) == 6
+    assert len(first) == 3  # half of the samples
     assert set(first[0].figures) == {"running.left", "running.right"}
     assert 0 <= values["val/agreement"] <= 1
 
