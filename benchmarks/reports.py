@@ -147,9 +147,9 @@ def table(root: Path) -> Callable[[], object]:
     from rich.console import Console
 
     from mmspec.plugins.registry import default_registry
-    from mmspec.report.numbers import as_json
+    from mmspec.report.formats.numbers import as_json
+    from mmspec.report.formats.terminal import Terminal
     from mmspec.report.render import make_document
-    from mmspec.report.terminal import Terminal
 
     registry = default_registry()
 
@@ -173,7 +173,7 @@ def rows(root: Path) -> Callable[[], object]:
 
 def curves(root: Path) -> Callable[[], object]:
     """The rows of one metric of all runs, one run at a time."""
-    from mmspec.report.selection import read_runs
+    from mmspec.report.runs.selection import read_runs
 
     def read() -> object:
         found = [[row.values["train/loss"] for row in run.rows("step", ("train/loss",))]

@@ -21,10 +21,10 @@ from mmspec.launch.mirror import MirroredRun
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession
 from mmspec.records import RunDirectory
 from mmspec.spec.model import Train
-from mmspec.track.session import restart_service
 from mmspec.track.tensorboard import TensorboardTracker
-from mmspec.track.trackio import TrackioTracker
-from mmspec.track.wandb import WandbTracker
+from mmspec.track.trackio.tracker import TrackioTracker
+from mmspec.track.wandb.session import restart_service
+from mmspec.track.wandb.tracker import WandbTracker
 
 #: Seconds of work of a step, and the share of them that a run directory may take.
 STEP, LIMIT = 0.005, 0.01

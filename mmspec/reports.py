@@ -10,11 +10,11 @@ import attrs
 from rich.console import Console
 
 from mmspec.plugins.registry import Registry
-from mmspec.report import html
 from mmspec.report.document import Document
+from mmspec.report.formats import html
+from mmspec.report.formats.terminal import Terminal
 from mmspec.report.grid import Grid
 from mmspec.report.render import default_folder, make_document
-from mmspec.report.terminal import Terminal
 
 
 @attrs.frozen(eq=False)

@@ -11,9 +11,9 @@ from mmspec.errors import Problem, RecordError, ReportError
 from mmspec.plugins.recorded import Kind, RecordedRun
 from mmspec.plugins.registry import Registry, default_registry
 from mmspec.report.definition import Scalar
-from mmspec.report.groups import check_names
-from mmspec.report.selection import LeftOut, Reason, Selection, experiments, matches, said
-from mmspec.report.sources import is_name, read_sources
+from mmspec.report.runs.groups import check_names
+from mmspec.report.runs.selection import LeftOut, Reason, Selection, experiments, matches, said
+from mmspec.report.runs.sources import is_name, read_sources
 from mmspec.rows import Row, Rows
 from mmspec.spec.words import listed, show, suggestion
 

@@ -293,7 +293,7 @@ def test_only_so_much_is_shown():
 def test_a_report_shows_itself(demo, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = mmspec.load_report(DEMO, runs=demo)
-    assert repr(report) == "<Report Balancing strategies on coloured digits: 1 tables, 2 figures>"
+    assert repr(report) == "<Report Balancing strategies on coloured digits: 1 tables, 3 figures>"
     assert "grey alone" in str(report)
     assert [row.label for row in report.tables[0].rows][:2] == ["grey alone", "colour alone"]
     frame = Tags(report._repr_html_())

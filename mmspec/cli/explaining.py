@@ -9,8 +9,8 @@ import click
 from rich.console import Console
 
 from mmspec.plugins.registry import Registry
-from mmspec.report.explain import explain
-from mmspec.report.explain_print import Explained, as_lines
+from mmspec.report.explain.explanation import explain
+from mmspec.report.explain.print import Explained, as_lines
 from mmspec.report.render import make_document
 
 

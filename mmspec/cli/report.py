@@ -128,9 +128,9 @@ def _publisher(to: str) -> Callable[[Report], None]:
 
 def _write_site(report: Path, runs: Path, folder: Path, *, refresh: bool) -> None:
     """Write the report as a site, and say how to open it."""
+    from mmspec.report.formats.terminal import Terminal
     from mmspec.report.render import make_document
     from mmspec.report.site import write_site
-    from mmspec.report.terminal import Terminal
 
     document = make_document(report, runs_root=runs, folder=folder, registry=open_registry(), refresh=refresh)
     made = write_site(document, folder)

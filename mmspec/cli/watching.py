@@ -14,8 +14,8 @@ from mmspec.cli.terminal import show_problems
 from mmspec.errors import MmspecError
 from mmspec.plugins.registry import Registry
 from mmspec.report.document import Document
+from mmspec.report.formats.terminal import Terminal
 from mmspec.report.render import make_document, write_document
-from mmspec.report.terminal import Terminal
 from mmspec.report.watch import Told, Watcher, watch
 
 #: Most runs that are named at a time.

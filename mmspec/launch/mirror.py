@@ -40,7 +40,6 @@ class MirroredRun:
     trackers: Mapping[str, Tracker]
     _sessions: dict[str, TrackerSession] | None = attrs.field(default=None, init=False)
     _offsets: dict[str, int] = attrs.field(factory=dict, init=False)
-    _last: int = attrs.field(default=0, init=False)
 
     def row(self, kind: Kind, *, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append a row, and mirror it."""
@@ -78,7 +77,7 @@ class MirroredRun:
 
     def end(self, status: Literal["finished", "failed", "interrupted"], values: Mapping[str, float]) -> None:
         """Tell trackers that have started that the process ends; of a finished run, all that came out."""
-        if self._sessions is None:
+        if not self._sessions:
             return
         if status == "finished":
             self._hand_over(load_run(self.directory.path))
@@ -88,7 +87,7 @@ class MirroredRun:
 
     def end_late(self) -> None:
         """Tell trackers that the run finished, where its process was killed before it could."""
-        if _told(self.directory.path).exists():
+        if not self.trackers or _told(self.directory.path).exists():
             return
         self._tell(lambda _: None)
         self.end("finished", load_run(self.directory.path).values)

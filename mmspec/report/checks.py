@@ -9,8 +9,8 @@ import attrs
 
 from mmspec.report.definition import LANGUAGE, Beside, Column, Definition, Row, Rows, RowsBy, Table
 from mmspec.report.published import Published
-from mmspec.report.sources import is_name
-from mmspec.report.table_checks import check_table
+from mmspec.report.runs.sources import is_name
+from mmspec.report.tables.checks import check_table
 from mmspec.spec.findings import Findings
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import attrs
 
-from mmspec.report.aggregates import Aggregate
-from mmspec.report.statistics import Better
+from mmspec.report.tables.aggregates import Aggregate
+from mmspec.report.tables.statistics import Better
 from mmspec.spec.model import Use, key
 
 #: The version of the report language this mmspec speaks.

@@ -12,11 +12,11 @@ import attrs
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Definition
 from mmspec.report.grid import Grid
-from mmspec.report.groups import Groups
-from mmspec.report.selection import Selection
-from mmspec.report.stale import Comparison
-from mmspec.report.table import Table
-from mmspec.report.table_grid import as_grid
+from mmspec.report.runs.groups import Groups
+from mmspec.report.runs.selection import Selection
+from mmspec.report.runs.stale import Comparison
+from mmspec.report.tables.as_grid import as_grid
+from mmspec.report.tables.table import Table
 from mmspec.report.text import Sentence
 
 

@@ -12,7 +12,7 @@ from typing import Literal
 import attrs
 
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.statistics import Better
+from mmspec.report.tables.statistics import Better
 from mmspec.report.text import Sentence
 
 #: What a cell holds: a number of ours, one that others published, words, or nothing.

@@ -14,10 +14,10 @@ from mmspec.plugins.api import Figure
 from mmspec.plugins.registry import Registry
 from mmspec.report.checks import Files, check_definition
 from mmspec.report.definition import Definition, FigureBlock
-from mmspec.report.leaderboard_checks import check_leaderboards
-from mmspec.report.leaderboard_file import Listing, Listings, read_listings
+from mmspec.report.leaderboards.checks import check_leaderboards
+from mmspec.report.leaderboards.listing import Listing, Listings, read_listings
 from mmspec.report.published import Published, read_published
-from mmspec.report.sources import check_sources
+from mmspec.report.runs.sources import check_sources
 from mmspec.spec.findings import Findings
 from mmspec.spec.load import Document, read_document
 from mmspec.spec.structure import MisfitError, fields, structure_fields

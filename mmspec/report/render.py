@@ -13,23 +13,23 @@ from mmspec.graph.identity import SMOKE
 from mmspec.plugins.api import Figure
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.plugins.registry import Registry, default_registry
-from mmspec.report import html, latex, markdown, numbers
-from mmspec.report.build import build_table
 from mmspec.report.checks import check_baseline
 from mmspec.report.definition import Definition, Rows, shown
 from mmspec.report.document import Block, Document, NotedTable, Picture, Words, paragraphs, used_runs
-from mmspec.report.groups import Groups, check_one_setting, group, rows_of
-from mmspec.report.leaderboard import Board, Elsewhere, build_boards
-from mmspec.report.missing import all_commands, missing_in_figure
-from mmspec.report.notes import table_notes
-from mmspec.report.present_notes import stale_notes
+from mmspec.report.formats import html, latex, markdown, numbers
+from mmspec.report.formats.terminal import Terminal
+from mmspec.report.leaderboards.board import Board, Elsewhere, build_boards
 from mmspec.report.reading import Reading, read_definition
-from mmspec.report.run_notes import report_notes
-from mmspec.report.selection import Selection, experiments, read_runs, said
-from mmspec.report.sources import is_name, read_sources
-from mmspec.report.stale import Comparison, compare
+from mmspec.report.runs.groups import Groups, check_one_setting, group, rows_of
+from mmspec.report.runs.missing import all_commands, missing_in_figure
+from mmspec.report.runs.notes import report_notes
+from mmspec.report.runs.present_notes import stale_notes
+from mmspec.report.runs.selection import Selection, experiments, read_runs, said
+from mmspec.report.runs.sources import is_name, read_sources
+from mmspec.report.runs.stale import Comparison, compare
 from mmspec.report.style import as_files, drawing, looks
-from mmspec.report.terminal import Terminal
+from mmspec.report.tables.build import build_table
+from mmspec.report.tables.notes import table_notes
 from mmspec.report.text import Sentence
 from mmspec.spec.findings import Findings
 from mmspec.spec.words import listed

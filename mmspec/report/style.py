@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mmspec.report.pgf import as_pgf
+from mmspec.report.formats.pgf import as_pgf
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

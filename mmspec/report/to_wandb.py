@@ -7,13 +7,13 @@ from pathlib import Path
 
 from mmspec.errors import Problem, ReportError
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report import markdown
 from mmspec.report.document import Block, Document, Gridded, Picture, Words
+from mmspec.report.formats import markdown
 from mmspec.report.grid import Grid, GridCell
 from mmspec.spec.words import listed, show
-from mmspec.track.wandb_address import parse_address
-from mmspec.track.wandb_layout import wandb_id
-from mmspec.track.wandb_publish import Page, Part, PicturePart, TablePart, Target, TextPart, publish
+from mmspec.track.wandb.address import parse_address
+from mmspec.track.wandb.layout import wandb_id
+from mmspec.track.wandb.publish import Page, Part, PicturePart, TablePart, Target, TextPart, publish
 
 FORM = "--to wandb://entity/project, or --to wandb for the project of the runs"
 

@@ -15,8 +15,8 @@ from mmspec.plugins.registry import Registry
 from mmspec.records.read import run_folders
 from mmspec.report.document import Document
 from mmspec.report.reading import Reading, read_definition
-from mmspec.report.selection import Selection
-from mmspec.report.sources import is_name
+from mmspec.report.runs.selection import Selection
+from mmspec.report.runs.sources import is_name
 
 #: Seconds between two looks at files, and between two questions to services.
 EVERY, ASK_EVERY = 1.0, 60.0

@@ -24,8 +24,8 @@ from mmspec.errors import Problem
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
 from mmspec.track.columns import total_steps
 from mmspec.track.optional import install, missing_package
-from mmspec.track.session import NoSession, reason
-from mmspec.track.wandb_layout import named_stages
+from mmspec.track.wandb.layout import named_stages
+from mmspec.track.wandb.session import NoSession, reason
 
 Ended = Literal["finished", "failed", "interrupted"]
 #: What the names of the final metrics begin with: scalars of the same name say how it went on the way.

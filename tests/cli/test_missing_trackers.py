@@ -6,7 +6,7 @@ import pytest
 
 from mmspec.cli.trackers import say_missing
 from mmspec.track.tensorboard import TensorboardTracker
-from mmspec.track.trackio import TrackioTracker
+from mmspec.track.trackio.tracker import TrackioTracker
 
 
 def test_what_a_tracker_misses_is_said_once_before_the_runs(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_every_help_shows_an_example_that_parses(words: list[str]) -> None:
     example = output.split("Example:\n")[1].strip().splitlines()
     assert example
     for line in (line.strip() for line in example if line.startswith("  mmspec")):
-        arguments = [word.strip('"') for word in line.split(">")[0].split()[1:]]
+        arguments = shlex.split(line.split(">")[0])[1:]
         name, *rest = arguments
         command = cli.get_command(click.Context(cli), name)
         assert command is not None

@@ -9,7 +9,7 @@ from mmspec.plugins.discovery import Discovery
 from mmspec.plugins.registry import make_registry
 from mmspec.report import render_report
 from mmspec.report.figures import Bars, Confusion, Curves, Paired, Points, Scatter
-from mmspec.report.stale import Comparison, compare
+from mmspec.report.runs.stale import Comparison, compare
 
 
 @pytest.fixture(scope="session")

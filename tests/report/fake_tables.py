@@ -11,11 +11,11 @@ from fake_runs import hash_of, plain
 from rich.console import Console
 
 from mmspec.plugins.recorded import RecordedRun
+from mmspec.report.formats.terminal import Terminal
 from mmspec.report.reading import read_definition
 from mmspec.report.render import build_document
-from mmspec.report.selection import select
-from mmspec.report.stale import Comparison
-from mmspec.report.terminal import Terminal
+from mmspec.report.runs.selection import select
+from mmspec.report.runs.stale import Comparison
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -9,8 +9,16 @@ import scipy.stats
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mmspec.report.aggregates import CONFIDENCE, IN_WORDS, Spread, aggregate
-from mmspec.report.statistics import MIN_TESTED, holm, mean_ranks, paired, places, welch, welch_interval
+from mmspec.report.tables.aggregates import CONFIDENCE, IN_WORDS, Spread, aggregate
+from mmspec.report.tables.statistics import (
+    MIN_TESTED,
+    holm,
+    mean_ranks,
+    paired,
+    places,
+    welch,
+    welch_interval,
+)
 
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False).map(lambda x: round(x, 6))
 SEVERAL = st.lists(NUMBERS, min_size=2, max_size=15)

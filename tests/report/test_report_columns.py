@@ -8,8 +8,8 @@ import pytest
 from fake_tables import COLUMN, HEAD, NUMBERS, column, grid_of, notes, printed, run, runs, texts
 
 from mmspec.errors import ReportError
-from mmspec.report import latex, markdown
-from mmspec.report.html_grid import grid_table
+from mmspec.report.formats import latex, markdown
+from mmspec.report.formats.html_grid import grid_table
 
 # ---------------------------------------------------------------- heads
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from fake_tables import COLUMN, HEAD, NUMBERS, column, grid_of, notes, run, runs, texts
 
-from mmspec.report import numbers
+from mmspec.report.formats import numbers
 
 # ---------------------------------------------------------------- ranks and differences
 

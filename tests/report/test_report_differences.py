@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mmspec.report.differences import differences
+from mmspec.report.runs.differences import differences
 
 A, B = {"use": "a"}, {"use": "b", "x": 1}
 

@@ -6,8 +6,8 @@ import pytest
 from fake_runs import SMALL, write_demo, write_paper, write_run
 
 from mmspec.errors import ReportError
-from mmspec.report.explain import explain
-from mmspec.report.explain_print import Explained, as_lines
+from mmspec.report.explain.explanation import explain
+from mmspec.report.explain.print import Explained, as_lines
 
 TWO = """
 [[tables]]

@@ -15,8 +15,8 @@ from matplotlib.collections import PathCollection
 from mmspec.report.definition import RowsBy
 from mmspec.report.figures import Bars, Curves
 from mmspec.report.figures.curves import average, spread_out
-from mmspec.report.groups import group
-from mmspec.report.selection import read_runs
+from mmspec.report.runs.groups import group
+from mmspec.report.runs.selection import read_runs
 from mmspec.report.style import COLOURS, as_files, drawing, looks
 
 

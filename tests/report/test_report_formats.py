@@ -14,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from mmspec.report import html, latex, latex_text, markdown, render_report
+from mmspec.report import render_report
+from mmspec.report.formats import html, latex, latex_text, markdown
 from mmspec.report.text import Code, listed, minus, one_line, spans
 
 ALL = ("markdown", "latex", "html", "csv", "json")

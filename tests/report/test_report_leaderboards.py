@@ -72,9 +72,7 @@ def test_ours_and_published_stand_in_one_list_by_value(runs, render, entries):
     assert (ours.kind, ours.spread, len(ours.behind)) == ("number", "± 4.24", 2)
     assert (theirs.kind, theirs.remark, theirs.behind) == ("published", "rank 26 there", ())
     notes = plain(board.notes)
-    assert (
-        "Published: a page (https://example.org/page); “rank … there” is the place on its own" in notes
-    )
+    assert "Published: a page (https://example.org/page); “rank … there” is the place on its own" in notes
     assert "Published (a page), on no board here: Elsewhere, AUROC." in notes
 
 

@@ -25,8 +25,8 @@ from mmspec.report.figures.curves import average, smoothed
 from mmspec.report.figures.heat import colours
 from mmspec.report.figures.scatter import correlations
 from mmspec.report.figures.shared import short, short_names, wrapped
-from mmspec.report.groups import group
-from mmspec.report.selection import read_runs
+from mmspec.report.runs.groups import group
+from mmspec.report.runs.selection import read_runs
 from mmspec.report.style import COLOURS, HATCHES, as_files, drawing, looks
 
 UTIL = ("test/u(color|grey)", "test/u(grey|color)")

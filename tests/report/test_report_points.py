@@ -10,8 +10,8 @@ from matplotlib.collections import PathCollection
 from mmspec.errors import ReportError
 from mmspec.report.definition import Row
 from mmspec.report.figures import Points
-from mmspec.report.groups import group
-from mmspec.report.selection import read_runs
+from mmspec.report.runs.groups import group
+from mmspec.report.runs.selection import read_runs
 from mmspec.report.style import as_files, drawing, looks
 
 UTIL, SPEED = "test/d_util", "train/d_speed"

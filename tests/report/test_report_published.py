@@ -14,7 +14,7 @@ from test_report_formats import HOSTILE, checked
 from mmspec.errors import ReportError
 from mmspec.report import render_report
 from mmspec.report.reading import read_definition
-from mmspec.report.table import Cell, PublishedCell
+from mmspec.report.tables.table import Cell, PublishedCell
 from mmspec.report.text import one_line
 
 FILE = """

@@ -16,8 +16,8 @@ from fake_tables import document, printed, run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from mmspec.report import html, latex, latex_text, markdown, numbers
-from mmspec.report.html_grid import grid_section, links_from
+from mmspec.report.formats import html, latex, latex_text, markdown, numbers
+from mmspec.report.formats.html_grid import grid_section, links_from
 from mmspec.report.text import one_line
 
 NAMES = st.text(

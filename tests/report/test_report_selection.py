@@ -7,7 +7,7 @@ import pytest
 from fake_runs import write_demo, write_run
 
 from mmspec.records import find_runs
-from mmspec.report.selection import Finder, matches, read_runs, said, select
+from mmspec.report.runs.selection import Finder, matches, read_runs, said, select
 
 A = {"variant": "a"}
 

@@ -12,7 +12,7 @@ from strict_html import read_site
 from mmspec.errors import ReportError
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.render import make_document
-from mmspec.report.selection import select
+from mmspec.report.runs.selection import select
 from mmspec.report.site import write_site
 
 HOSTILE = "<script>alert(1)</script>\"'&\u2028\u202e`</title>"

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mmspec.report.formats.svg import inline_svg
 from mmspec.report.site.beside import home_of, log_of
 from mmspec.report.site.chart import STRETCHES, Line, draw_chart, envelope, nice_step
 from mmspec.report.site.compare import as_script
 from mmspec.report.site.curves import Series, Thinned
 from mmspec.report.site.origins import Origin, find_origins
 from mmspec.report.site.spec import entries, toml
-from mmspec.report.svg import inline_svg
 
 MAIN = """\
 mmspec = 1

@@ -15,7 +15,7 @@ from mmspec.plugins.api import RunSource
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.records import find_runs
 from mmspec.report import render_report
-from mmspec.report.sources import is_name, read_sources
+from mmspec.report.runs.sources import is_name, read_sources
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mmspec.report.statistics import holm, ranks, summarise, welch
+from mmspec.report.tables.statistics import holm, ranks, summarise, welch
 
 numbers = st.floats(-1e6, 1e6, allow_nan=False, allow_subnormal=False)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from mmspec.errors import ReportError
 from mmspec.report.definition import Column
-from mmspec.report.statistics import summarise
-from mmspec.report.table import Cell
+from mmspec.report.tables.statistics import summarise
+from mmspec.report.tables.table import Cell
 
 
 def fill(runs, numbers, metric="test/accuracy"):

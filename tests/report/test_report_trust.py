@@ -14,7 +14,7 @@ from mmspec.plugins.registry import default_registry
 from mmspec.plugins.resolve import resolve
 from mmspec.records.lock import held
 from mmspec.report import render_report
-from mmspec.report.present import Command, read_commands
+from mmspec.report.runs.present import Command, read_commands
 from mmspec.spec.load import read_document
 
 SPECS = Path(__file__).parents[2] / "specs"

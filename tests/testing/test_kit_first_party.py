@@ -99,7 +99,7 @@ def test_a_tracker_conforms(kind, name, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
     testing.check_tracker(make(kind, name, tmp_path), tmp_path)
-    from mmspec.track.session import restart_service
+    from mmspec.track.wandb.session import restart_service
 
     restart_service()
 

@@ -12,8 +12,8 @@ from wandb_queries import READING
 from wandb_server import WandbServer
 
 from mmspec.plugins.api import RunInfo, TrackerSession
-from mmspec.track.session import restart_service
-from mmspec.track.wandb import WandbTracker
+from mmspec.track.wandb.session import restart_service
+from mmspec.track.wandb.tracker import WandbTracker
 
 
 @attrs.define

@@ -10,9 +10,9 @@ from wandb_writing import Run
 
 from mmspec.plugins.api import RunInfo
 from mmspec.track.columns import to_columns
-from mmspec.track.wandb import WandbTracker
-from mmspec.track.wandb_file import read_segment
-from mmspec.track.wandb_layout import to_config, to_summary, wandb_id
+from mmspec.track.wandb.file import read_segment
+from mmspec.track.wandb.layout import to_config, to_summary, wandb_id
+from mmspec.track.wandb.tracker import WandbTracker
 
 
 def info_of(run):

@@ -19,7 +19,7 @@ from mmspec.errors import UserError
 from mmspec.records import find_runs
 from mmspec.report import render_report
 from mmspec.report.to_wandb import parse_target, to_wandb
-from mmspec.track import wandb_publish
+from mmspec.track.wandb import publish as wandb_publish
 
 REPORT = """
 mmspec = 1
@@ -177,7 +177,7 @@ def test_what_is_refused_outright_is_the_user_s_to_know(publish, reports, server
 
 @pytest.mark.parametrize("where", ["UpsertBucket", "CreateArtifact", "PUT /storage"])
 def test_a_silent_server_is_told_within_seconds(publish, reports, server, monkeypatch, where):
-    monkeypatch.setattr("mmspec.track.wandb.INIT_TIMEOUT", 2.0)
+    monkeypatch.setattr("mmspec.track.wandb.tracker.INIT_TIMEOUT", 2.0)
     monkeypatch.setattr(wandb_publish, "FINISH_TIMEOUT", 2.0)
     server.fault = Fault("hang", on=where)
     began = time.monotonic()

@@ -11,11 +11,11 @@ from event_files import scalars
 from mmspec.launch.mirror import MirroredRun
 from mmspec.plugins.registry import default_registry
 from mmspec.records import RunDirectory, load_run
-from mmspec.report.sources import read_sources
+from mmspec.report.runs.sources import read_sources
 from mmspec.track.columns import to_rows
 from mmspec.track.tensorboard import FINAL, TensorboardTracker
-from mmspec.track.trackio import TrackioTracker
-from mmspec.track.wandb import WandbTracker
+from mmspec.track.trackio.tracker import TrackioTracker
+from mmspec.track.wandb.tracker import WandbTracker
 
 STAGES = ("first", "second")
 RESULT = {

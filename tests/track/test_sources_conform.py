@@ -12,8 +12,8 @@ from mmspec.errors import RecordError
 from mmspec.plugins.api import RunSource
 from mmspec.records import find_runs
 from mmspec.testing import ConformanceError, check_source
-from mmspec.track.wandb_files import WandbFiles
-from mmspec.track.wandb_source import WandbRuns
+from mmspec.track.wandb.files import WandbFiles
+from mmspec.track.wandb.source import WandbRuns
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import pytest
 
 from mmspec.errors import RecordError
 from mmspec.plugins.api import RunInfo
-from mmspec.track.trackio import TrackioTracker
-from mmspec.track.trackio_source import TrackioSource
+from mmspec.track.trackio.source import TrackioSource
+from mmspec.track.trackio.tracker import TrackioTracker
 
 SPEC = {"mmspec": 1, "name": "digits", "seed": 0, "labels": {"variant": "a"}, "stages": [{"name": "train"}]}
 IDENTITY = {"id": "digits-s0-01", "spec_hash": "01"}
@@ -32,7 +32,7 @@ RUN = """
 import sys, time
 from pathlib import Path
 from mmspec.plugins.api import RunInfo
-from mmspec.track.trackio import TrackioTracker
+from mmspec.track.trackio.tracker import TrackioTracker
 
 spec = {"name": "digits", "seed": 0, "labels": {}, "stages": [{"name": "train"}]}
 identity = {"id": "digits-s0-01", "spec_hash": "01"}
@@ -102,7 +102,7 @@ def test_a_run_comes_back_as_it_was(begin, read, tmp_path, said):
 
 
 def test_the_dashboard_has_groups_and_final_metrics(begin, tmp_path):
-    from mmspec.track.trackio_store import open_store
+    from mmspec.track.trackio.store import open_store
 
     session = begin()
     session.log({"train/loss": 1.0, "epoch": 1}, 5)
@@ -118,7 +118,7 @@ def test_the_dashboard_has_groups_and_final_metrics(begin, tmp_path):
 
 
 def test_a_process_that_only_ends_a_run_adds_its_result_once(begin, read, tmp_path):
-    from mmspec.track.trackio_store import open_store
+    from mmspec.track.trackio.store import open_store
 
     begin().log({"train/loss": 1.0, "epoch": 1}, 5)
     time.sleep(0.7)
@@ -151,7 +151,7 @@ def test_a_run_at_work_is_running_until_it_is_silent_for_long(begin, read, monke
     time.sleep(0.8)
 
     assert [run.status for run in read()] == ["running"]
-    monkeypatch.setattr("mmspec.track.trackio_source.LIVELY", 0.0)
+    monkeypatch.setattr("mmspec.track.trackio.source.LIVELY", 0.0)
     assert [run.status for run in read()] == ["unfinished"]
 
 
@@ -174,7 +174,7 @@ def test_a_killed_run_keeps_its_rows_and_goes_on_without_doubling_them(read, tmp
 
 
 def test_a_database_in_use_never_holds_up_the_run(begin, said, tmp_path, monkeypatch):
-    monkeypatch.setattr("mmspec.track.trackio.FINISH_TIMEOUT", 0.3)
+    monkeypatch.setattr("mmspec.track.trackio.tracker.FINISH_TIMEOUT", 0.3)
     begin("digits-s0-00").finish("finished", {})
     said.lines.clear()
     holder = sqlite3.connect(tmp_path / "store" / "digits.db")
@@ -196,7 +196,7 @@ def test_a_database_in_use_never_holds_up_the_run(begin, said, tmp_path, monkeyp
 
 
 def test_rows_that_could_not_be_written_are_tried_again(begin, read, said, monkeypatch):
-    monkeypatch.setattr("mmspec.track.trackio.INTERVAL", 0.05)
+    monkeypatch.setattr("mmspec.track.trackio.tracker.INTERVAL", 0.05)
     session = begin()
     write, tried = session._write, []
 
@@ -216,7 +216,7 @@ def test_rows_that_could_not_be_written_are_tried_again(begin, read, said, monke
 
 
 def test_an_error_that_stays_is_said_once(begin, said, monkeypatch):
-    monkeypatch.setattr("mmspec.track.trackio.INTERVAL", 0.02)
+    monkeypatch.setattr("mmspec.track.trackio.tracker.INTERVAL", 0.02)
     session = begin()
     monkeypatch.setattr(session, "_write", lambda rows: 1 / 0)
     session._thread.join(5)
@@ -279,7 +279,7 @@ def test_nothing_is_asked_of_a_network(begin, read, monkeypatch):
 
 
 def test_runs_of_others_and_damaged_ones_are_passed_over_and_said(begin, read, tmp_path):
-    from mmspec.track.trackio_store import open_store
+    from mmspec.track.trackio.store import open_store
 
     session = begin()
     session.finish("finished", {})

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mmspec.errors import RecordError
-from mmspec.track.wandb_address import parse_address
+from mmspec.track.wandb.address import parse_address
 
 
 def test_an_address_names_entity_and_project():

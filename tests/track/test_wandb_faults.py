@@ -11,7 +11,7 @@ import pytest
 from offline_runs import history, read_offline
 from wandb_server import Fault
 
-from mmspec.track import wandb as tracker_module
+from mmspec.track.wandb import tracker as tracker_module
 
 #: Those that the client waits for take as long as the limits, and its process to go.
 KINDS = [
@@ -91,7 +91,7 @@ RUN = """
 import sys, time
 from pathlib import Path
 from mmspec.plugins.api import RunInfo
-from mmspec.track import wandb as tracker
+from mmspec.track.wandb import tracker
 tracker.INIT_TIMEOUT = tracker.FINISH_TIMEOUT = 1.0
 run = RunInfo(experiment="digits", run_id="r-s0-1", label="", config={}, identity={}, provenance={})
 say = lambda line: print(line, flush=True)

@@ -16,9 +16,9 @@ from recorded_elsewhere import columns_of, facts, record
 
 from mmspec.errors import RecordError
 from mmspec.records import load_run
-from mmspec.track.wandb_file import read_history, read_segment
-from mmspec.track.wandb_files import WandbFiles
-from mmspec.track.wandb_log import BLOCK, Log
+from mmspec.track.wandb.file import read_history, read_segment
+from mmspec.track.wandb.files import WandbFiles
+from mmspec.track.wandb.log import BLOCK, Log
 
 VALUES = {"test/accuracy": 0.1 + 0.2, "test/accuracy.grey": 1.0, "test/u(color|grey)": -0.25}
 

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from mmspec.plugins.api import RunInfo
-from mmspec.track.wandb_layout import (
+from mmspec.track.wandb.layout import (
     DIFF_LIMIT,
     artifact_name,
     from_config,

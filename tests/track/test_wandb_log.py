@@ -7,7 +7,7 @@ import random
 import pytest
 
 from mmspec.errors import RecordError
-from mmspec.track.wandb_log import BLOCK, Log, encode
+from mmspec.track.wandb.log import BLOCK, Log, encode
 
 
 def test_records_come_back(tmp_path):

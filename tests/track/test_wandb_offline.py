@@ -15,14 +15,14 @@ import psutil
 import pytest
 from offline_runs import history, read_offline
 
-from mmspec.track.session import WandbSession
-from mmspec.track.wandb import WandbTracker
+from mmspec.track.wandb.session import WandbSession
+from mmspec.track.wandb.tracker import WandbTracker
 
 RUN = """
 import signal, sys, time
 from pathlib import Path
 from mmspec.plugins.api import RunInfo
-from mmspec.track.wandb import WandbTracker
+from mmspec.track.wandb.tracker import WandbTracker
 
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 run = RunInfo(experiment="digits", run_id="r-s0-1", label="", config={}, identity={}, provenance={})

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from offline_runs import history, read_offline
 
-from mmspec.track import wandb as tracker_module
-from mmspec.track.reach import answers, credentials
-from mmspec.track.session import restart_service
+from mmspec.track.wandb import tracker as tracker_module
+from mmspec.track.wandb.reach import answers, credentials
+from mmspec.track.wandb.session import restart_service
 
 
 @pytest.fixture

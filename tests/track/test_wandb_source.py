@@ -13,8 +13,8 @@ from wandb_server import Fault
 
 from mmspec.errors import RecordError
 from mmspec.records import find_runs
-from mmspec.track import wandb_service
-from mmspec.track.wandb_source import WandbRuns
+from mmspec.track.wandb import service as wandb_service
+from mmspec.track.wandb.source import WandbRuns
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from mmspec.report.figures.shared import (
     short,
     wrapped,
 )
-from mmspec.report.statistics import summarise
 from mmspec.report.style import HATCHES
+from mmspec.report.tables.statistics import summarise
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

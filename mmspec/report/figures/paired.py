@@ -21,7 +21,7 @@ from mmspec.report.figures.shared import (
     wrapped,
     zero_line,
 )
-from mmspec.report.statistics import summarise
+from mmspec.report.tables.statistics import summarise
 from mmspec.report.text import minus
 from mmspec.spec.words import show, suggestion
 

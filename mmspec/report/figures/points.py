@@ -19,7 +19,7 @@ from mmspec.report.figures.shared import (
     short_names,
     split,
 )
-from mmspec.report.statistics import summarise
+from mmspec.report.tables.statistics import summarise
 from mmspec.report.text import one_line
 from mmspec.spec.words import show, suggestion
 

@@ -9,7 +9,7 @@ import attrs
 
 from mmspec.plugins.api import Figure, Groups, Looks, RecordedRun, option
 from mmspec.report.figures.shared import finite_numbers, left_out, legend, say_nothing, wrapped, zero_line
-from mmspec.report.statistics import summarise
+from mmspec.report.tables.statistics import summarise
 from mmspec.report.text import minus
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from mmspec.plugins.recorded import LabelledArray, RecordedRun
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.beside import folder_of
 from mmspec.report.site.frame import folded, number, table
 

@@ -9,7 +9,7 @@ import attrs
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.records import RunRecord
 from mmspec.report.document import Document
-from mmspec.report.html_page import asset
+from mmspec.report.formats.html_page import asset
 from mmspec.report.site.compare import compare_page, run_data
 from mmspec.report.site.folder import SiteFolder
 from mmspec.report.site.overview import overview_page

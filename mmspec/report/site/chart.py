@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import attrs
 
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.frame import number
 from mmspec.report.text import minus
 

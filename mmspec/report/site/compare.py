@@ -10,7 +10,7 @@ from typing import Any
 
 from mmspec.errors import UserError
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.frame import framed
 from mmspec.report.site.site import Site
 from mmspec.report.site.spec import flat_spec

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import attrs
 
 from mmspec.plugins.recorded import RecordedRow, RecordedRun
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.chart import Line, describe, draw_chart, key_of
 from mmspec.report.site.frame import folded, lead, number, table
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from mmspec.report.html_page import page, scrollable
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_page import page, scrollable
+from mmspec.report.formats.html_text import escape
 from mmspec.report.text import minus
 
 #: Pages load the site's own style sheet and scripts, and nothing else; pixels of drawings stand in the page.

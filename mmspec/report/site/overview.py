@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import Column
 from mmspec.report.document import Picture, Words
-from mmspec.report.html import blocks, opening
-from mmspec.report.html_text import escape, notes_list
-from mmspec.report.run_notes import WHY
-from mmspec.report.selection import created
+from mmspec.report.formats.html import blocks, opening
+from mmspec.report.formats.html_text import escape, notes_list
+from mmspec.report.runs.notes import WHY
+from mmspec.report.runs.selection import created
 from mmspec.report.site.frame import duration, framed, lead, section, table
 from mmspec.report.site.results import status_badge
 from mmspec.report.site.site import Site

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.html_page import scrollable
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_page import scrollable
+from mmspec.report.formats.html_text import escape
+from mmspec.report.formats.svg import inline_svg
 from mmspec.report.site.beside import failure_of, graphs_of, log_of, pictures_of
 from mmspec.report.site.frame import block_of, code, facts, folded, moment, table
-from mmspec.report.svg import inline_svg
 
 #: What of a recorded provenance stands in a page. The machine's name does not: sites are published.
 _MACHINE = ("device", "platform", "cpus", "threads", "python")

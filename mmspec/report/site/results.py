@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.beside import home_of, progress_of
 from mmspec.report.site.frame import code, duration, facts, lead, moment, number, table
 from mmspec.report.site.site import Site

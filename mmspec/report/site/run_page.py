@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from mmspec.errors import UserError
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.arrays import array_parts
 from mmspec.report.site.beside import sources_of
 from mmspec.report.site.curves import curves_parts

@@ -10,8 +10,8 @@ import attrs
 
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.document import Document
-from mmspec.report.run_notes import WHY
-from mmspec.report.selection import Reason
+from mmspec.report.runs.notes import WHY
+from mmspec.report.runs.selection import Reason
 from mmspec.report.site.family import Family, relate
 from mmspec.report.site.names import Names, name_runs
 

@@ -10,8 +10,8 @@ from typing import Any
 import attrs
 
 from mmspec.plugins.recorded import RecordedRun
-from mmspec.report.html_page import scrollable
-from mmspec.report.html_text import escape
+from mmspec.report.formats.html_page import scrollable
+from mmspec.report.formats.html_text import escape
 from mmspec.report.site.frame import folded, lead
 from mmspec.report.site.origins import OVERRIDES, KeyPath, Origin, Origins, Sources, find_origins
 from mmspec.spec.overrides import FILE as SET

@@ -1,0 +1,1 @@
+"""A number's way back to its runs."""

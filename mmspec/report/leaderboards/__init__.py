@@ -1,0 +1,1 @@
+"""Leaderboards: methods ranked on one number, beside published entries."""

@@ -1,0 +1,1 @@
+"""Which runs a report reads, and what is to be said of them."""

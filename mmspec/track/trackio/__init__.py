@@ -1,0 +1,1 @@
+"""trackio: mirrored to, read from."""

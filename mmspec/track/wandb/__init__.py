@@ -1,0 +1,1 @@
+"""Weights & Biases: mirrored to, uploaded to later, read from."""
