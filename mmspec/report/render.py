@@ -23,7 +23,7 @@ from mmspec.report.reading import Reading, read_definition
 from mmspec.report.runs.groups import Groups, check_one_setting, group, rows_of
 from mmspec.report.runs.missing import all_commands, missing_in_figure
 from mmspec.report.runs.notes import report_notes
-from mmspec.report.runs.present_notes import stale_notes
+from mmspec.report.runs.present_notes import stale_rows
 from mmspec.report.runs.selection import Selection, experiments, read_runs, said
 from mmspec.report.runs.sources import is_name, read_sources
 from mmspec.report.runs.stale import Comparison, compare
@@ -154,7 +154,7 @@ def build_document(
             with _located(reading.source.where("figures", index)):
                 data, remarks = _draw(figure, groups)
             remarks += missing_in_figure(groups, selection, definition.made_by)
-            remarks += stale_notes(comparison, [run for runs in groups.values() for run in runs])
+            remarks += stale_rows(comparison, groups)
             pictures.append(Picture(name, block.title, block.text, data, remarks, groups))
     made: dict[str, Sequence[Sequence[Block]]] = {
         "tables": [[table] for table in tables],

@@ -181,7 +181,7 @@ def test_figures_and_leaderboards_say_so_too(runs, report):
     blocks += '[[leaderboards]]\ntitle = "L"\nvalue = "test/accuracy"\n'
     document, _ = report(MADE + blocks)
     figure = plain(document.pictures[0].notes)
-    assert "Stale, " in figure
+    assert "Drawn from stale runs, as the notes on the runs say: guided." in figure
     assert f"Finished runs are missing of none (seed 1); {RUN} makes them." in figure
     board = {row.label: row.cells[1].remark for row in document.grids[1].grid.rows}
     assert board["guided"] == "stale"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.definition import shown
+from mmspec.report.runs.groups import Groups
 from mmspec.report.runs.missing import MadeBy
 from mmspec.report.runs.present import Asked, as_key
 from mmspec.report.runs.selection import Selection
@@ -18,7 +19,7 @@ def present_notes(
     comparison: Comparison, selection: Selection, used: Sequence[RecordedRun], made_by: MadeBy
 ) -> Iterator[Sentence]:
     """What is stale and what is missing, with the commands that put it right; what could not be compared."""
-    yield from stale_notes(comparison, used)
+    yield from _stale(comparison, used)
     yield from _no_experiment(selection, made_by)
     yield from _not_there(comparison, selection)
     experiments = {run.experiment for run in used}
@@ -32,7 +33,7 @@ def present_notes(
         yield ("Not installed here, so that their code is not compared: ", *names, ".")
 
 
-def stale_notes(comparison: Comparison, used: Sequence[RecordedRun]) -> Iterator[Sentence]:
+def _stale(comparison: Comparison, used: Sequence[RecordedRun]) -> Iterator[Sentence]:
     """Which of these runs are stale, what has changed, and the command that makes them anew."""
     alike: dict[tuple[str, str | None], list[str | Code]] = defaultdict(list)
     for run in used:
@@ -45,6 +46,13 @@ def stale_notes(comparison: Comparison, used: Sequence[RecordedRun]) -> Iterator
             else ()
         )
         yield (f"Stale, {why}: ", *listed(runs), *anew, ".")
+
+
+def stale_rows(comparison: Comparison, groups: Groups) -> Iterator[Sentence]:
+    """Which rows of a figure rest on stale runs; why is told in the notes on the runs."""
+    rows = [label for label, runs in groups.items() if any(run.address in comparison.stale for run in runs)]
+    if rows:
+        yield ("Drawn from stale runs, as the notes on the runs say: ", *listed(rows), ".")
 
 
 def _no_experiment(selection: Selection, made_by: MadeBy) -> Iterator[Sentence]:

@@ -1,9 +1,8 @@
 """Uploading what W&B recorded on this machine, by W&B's own `wandb sync`, so that nothing is lost or doubled.
 
 `wandb sync` begins at a file's first row whatever is in W&B already, and calls a file uploaded although the
-server may have understood nothing. So W&B is asked what it has: rows that are there are left out of what is
-uploaded, and a segment counts as uploaded when W&B knows its last row and, of the last one, how the run
-ended.
+server may have understood nothing. So W&B is asked what it has. Rows that are there are left out of what is
+uploaded. A segment counts as uploaded when W&B knows its last row and, of the last one, how the run ended.
 That makes any cut harmless: the next call goes on from what W&B has.
 """
 
