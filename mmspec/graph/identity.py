@@ -87,11 +87,16 @@ def _code(plan: RunPlan) -> dict[str, dict[str, str | None]]:
     """Version and, where installed in editable form, source hash of the engine and of each plugin."""
     code = {"mmspec": engine_code()}
     for origin in plan.origins:
-        if origin.kind not in ("tracker", "launcher"):
+        if origin.kind not in ("tracker", "launcher") and not _is_engine(origin.target):
             code[f"{origin.kind}/{origin.name}"] = {
                 key: getattr(origin, key) for key in ("distribution", "version", "target", "source_hash")
             }
     return code
+
+
+def _is_engine(target: str) -> bool:
+    """Whether a plugin is a module of the engine (a sampler), whose hash covers it already."""
+    return target.startswith(tuple(f"{module}." for module in ENGINE))
 
 
 def _hash(value: object) -> str:
