@@ -1,7 +1,8 @@
 """What a row of metrics costs in the run's own thread: the run directory, and each tracker.
 
 Rows of six numbers, as a run logs them, between steps of real work of about 5 ms: between steps caches are
-cold, and in a loop of nothing but rows everything costs half. All take turns in one process, step by step.
+cold, and in a loop of nothing but rows everything costs half. All take turns in one process, step by step;
+the run directory with nothing, before any tracker has begun.
 """
 
 from __future__ import annotations
@@ -38,10 +39,14 @@ Log = Callable[[int], object]
 
 def tracking() -> list[str]:
     """A row a step, and a row every `log_every` steps as is the default."""
-    with tempfile.TemporaryDirectory() as folder, _everybody(Path(folder)) as everybody:
-        costs = _in_turn(everybody)
-    nothing = statistics.median(costs.pop("nothing"))
-    return [_line(name, times, nothing) for name, times in costs.items()]
+    lines = []
+    # The run directory first, alone: trackers have threads and processes that would work beside it.
+    for who in (_run_directory, _trackers):
+        with tempfile.TemporaryDirectory() as folder, who(Path(folder)) as everybody:
+            costs = _in_turn({"nothing": lambda step: None, **everybody})
+        nothing = statistics.median(costs.pop("nothing"))
+        lines += [_line(name, times, nothing) for name, times in costs.items()]
+    return lines
 
 
 def _line(name: str, times: list[float], nothing: float) -> str:
@@ -50,7 +55,7 @@ def _line(name: str, times: list[float], nothing: float) -> str:
     worst = sorted(times)[int(0.99 * len(times))] - nothing
     held = ""
     if name == "run directory":
-        held = f"  (at most {LIMIT:.0%}: {'holds' if mean / every <= LIMIT * STEP else 'BROKEN'})"
+        held = f"  (at most {LIMIT:.0%} a row: {'holds' if median <= LIMIT * STEP else 'BROKEN'})"
     micro = f"{median * 1e6:7.1f} µs, mean {mean * 1e6:7.1f}, 99 of 100 under {worst * 1e6:7.1f}"
     share = f"{median / STEP:6.2%} of a step with a row each, {mean / every / STEP:6.3%} with one in {every}"
     return f"{f'a row, {name}':<24} {micro}; {share}{held}"
@@ -87,8 +92,20 @@ def _work() -> Callable[[], object]:
 
 
 @contextmanager
-def _everybody(folder: Path) -> Iterator[dict[str, Log]]:
-    """Who logs, each with its own run begun, all under `folder`."""
+def _run_directory(folder: Path) -> Iterator[dict[str, Log]]:
+    """A run without trackers."""
+    directory = RunDirectory.create(folder / "run", spec=SPEC, identity=IDENTITY, sources={}, provenance={})
+    mirrored = MirroredRun(directory, {})
+
+    def log(step: int) -> None:
+        mirrored.row("step", stage="train", step=step, epoch=1, values=VALUES)
+
+    yield {"run directory": log}
+
+
+@contextmanager
+def _trackers(folder: Path) -> Iterator[dict[str, Log]]:
+    """The trackers, each with its own run begun, all under `folder`."""
     trackers: dict[str, Tracker] = {
         "W&B, offline": WandbTracker(mode="offline"),
         "trackio": TrackioTracker(folder=str(folder / "trackio")),
@@ -96,19 +113,7 @@ def _everybody(folder: Path) -> Iterator[dict[str, Log]]:
     }
     with patch.dict(os.environ, {"HOME": str(folder), "TMPDIR": str(folder)}):
         sessions = {name: _begin(tracker, folder / name) for name, tracker in trackers.items()}
-        directory = RunDirectory.create(
-            folder / "run", spec=SPEC, identity=IDENTITY, sources={}, provenance={}
-        )
-        mirrored = MirroredRun(directory, {})
-
-        def to_directory(step: int) -> None:
-            mirrored.row("step", stage="train", step=step, epoch=1, values=VALUES)
-
-        yield {
-            "nothing": lambda step: None,
-            "run directory": to_directory,
-            **{name: _logging(session) for name, session in sessions.items()},
-        }
+        yield {name: _logging(session) for name, session in sessions.items()}
         for session in sessions.values():
             session.finish("finished", {})
         restart_service()

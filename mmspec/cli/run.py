@@ -127,12 +127,15 @@ def _summarise(prepared: Sequence[PreparedRun]) -> None:
 
 
 def _say_notices(runs: Sequence[PreparedRun]) -> None:
-    """What trackers have said, once: it is much the same for every run."""
-    files = [notices_of(run.path) for run in runs if notices_of(run.path).exists()]
-    if files:
-        click.echo("\n" + files[0].read_text(encoding="utf-8").rstrip())
-        if len(files) > 1:
-            click.echo(f"({len(files) - 1} more runs say the like; their log.txt has it)")
+    """What trackers have said, once: it is much the same for every run, but for the run it names."""
+    paths = [run.path for run in runs if notices_of(run.path).exists()]
+    told = [notices_of(path).read_text(encoding="utf-8").rstrip() for path in paths]
+    if len(told) > 1:
+        told = [text.replace(f" {path.name}", "") for text, path in zip(told, paths, strict=True)]
+    if told:
+        click.echo("\n" + told[0])
+        if others := len(told) - told.count(told[0]):
+            click.echo(f"({others} more runs say the like; their log.txt has it)")
 
 
 def _next(spec: Path, name: str, *, smoke: bool) -> str:

@@ -19,7 +19,7 @@ from mmspec.plugins.recorded import Kind, LabelledArray
 from mmspec.records import lock
 from mmspec.records.arrays import write_arrays
 from mmspec.records.files import read_json, write_json, write_text
-from mmspec.records.metrics import MetricsLog, Row
+from mmspec.records.metrics import MetricsLog
 from mmspec.records.read import read_progress
 from mmspec.system import sync
 
@@ -124,7 +124,7 @@ class RunDirectory:
 
     def row(self, kind: Kind, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Append a row of metrics."""
-        self.metrics.append(Row(kind, stage, step, epoch, values))
+        self.metrics.append(kind, stage, step, epoch, values)
         if kind == "epoch":
             self._progress["values"] = dict(values)
             main = [f"{name} {value:.4g}" for name, value in values.items() if "." not in name]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
 import weakref
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
+from io import FileIO
 from pathlib import Path
-from typing import TextIO, cast
+from typing import cast
 
 import attrs
 
@@ -17,7 +20,27 @@ from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import Kind, RecordedRow
 from mmspec.system import sync
 
-_encode = json.JSONEncoder(ensure_ascii=False, default=dict).encode
+#: How JSON, as Python reads it, writes what is not finite.
+_NOT_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
+
+@lru_cache(maxsize=4096)
+def _text(name: str) -> str:
+    """A name as a JSON string; a run writes the same ones over and over."""
+    return json.dumps(name, ensure_ascii=False)
+
+
+def _digits(value: float) -> str:
+    """A number as JSON, with all its digits."""
+    text = repr(float(value))
+    return _NOT_FINITE.get(text, text)
+
+
+def as_line(kind: Kind, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> str:
+    """A row of metrics as a line of the file. Steps wait for it, so it builds nothing on the way."""
+    numbers = ", ".join([f"{_text(name)}: {_digits(value)}" for name, value in values.items()])
+    place = f'"stage": {_text(stage)}, "step": {step}, "epoch": {epoch}'
+    return f'{{"kind": "{kind}", {place}, "values": {{{numbers}}}}}\n'
 
 
 @attrs.frozen
@@ -26,8 +49,7 @@ class Row(RecordedRow):
 
     def to_line(self) -> str:
         """The row as a line of metrics.jsonl."""
-        place = f'"stage": {_encode(self.stage)}, "step": {self.step}, "epoch": {self.epoch}'
-        return f'{{"kind": "{self.kind}", {place}, "values": {_encode(self.values)}}}\n'
+        return as_line(self.kind, self.stage, self.step, self.epoch, self.values)
 
     @classmethod
     def from_line(cls, line: str) -> Row:
@@ -47,23 +69,24 @@ class MetricsLog:
     """metrics.jsonl as written by the one process that owns the run; open from the first row on."""
 
     path: Path
-    _file: TextIO | None = attrs.field(default=None, init=False)
+    _file: FileIO | None = attrs.field(default=None, init=False)
 
-    def append(self, row: Row) -> None:
+    def append(self, kind: Kind, stage: str, step: int, epoch: int, values: Mapping[str, float]) -> None:
         """Add a row. It survives the process's end; rows up to an epoch's end survive the machine's."""
         file = self._file or self._open()
+        line = as_line(kind, stage, step, epoch, values).encode()
         try:
-            file.write(row.to_line())
-            file.flush()
-            if row.kind == "epoch":
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+            if kind == "epoch":
                 os.fsync(file.fileno())
         except BaseException:
             self._close()  # what was written of the row is cut off before the next
             raise
 
-    def _open(self) -> TextIO:
+    def _open(self) -> FileIO:
         _drop_torn_end(self.path)
-        self._file = self.path.open("a", encoding="utf-8")
+        self._file = self.path.open("ab", buffering=0)  # a row is one write, and then the system has it
         weakref.finalize(self, self._file.close)
         return self._file
 
@@ -118,7 +141,7 @@ def read_rows(
     """
     if not path.exists():
         return
-    part = _Part(kind, stage, None if names is None else {name: f"{_encode(name)}: " for name in names})
+    part = _Part(kind, stage, None if names is None else {name: f"{_text(name)}: " for name in names})
     with path.open(encoding="utf-8", errors="replace") as file:
         for number, line in enumerate(file, 1):
             try:

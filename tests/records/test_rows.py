@@ -75,10 +75,10 @@ def same(first: float, second: float) -> bool:
 @pytest.mark.parametrize("names", [None, {"x"}])
 def test_a_damaged_line_is_told_whatever_is_asked_for(tmp_path: Path, line: str, names) -> None:
     log = MetricsLog(tmp_path / "metrics.jsonl")
-    log.append(Row("step", "train", 1, 1, {"x": 1.0}))
+    log.append("step", "train", 1, 1, {"x": 1.0})
     with log.path.open("a") as file:
         file.write(line + "\n")
-    log.append(Row("step", "train", 3, 1, {"x": 3.0}))
+    log.append("step", "train", 3, 1, {"x": 3.0})
     with pytest.raises(RecordError, match=r"metrics.jsonl:2:1: this row is damaged"):
         list(read_rows(log.path, "step", names))
 
