@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         NetworkOutput,
         ObjectiveTerms,
         RandomCrop,
+        RandomResizedCrop,
         RandomShift,
         SplitMetric,
         Step,
@@ -78,10 +79,10 @@ __all__ = [
     "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Kept", "Kind",
     "LabelledArray", "Launcher", "Location", "Looks", "Metric", "Mistake", "ModalityInfo",
     "MultiModalNetwork", "NetworkOutput", "Objective", "ObjectiveTerms", "Optimizer", "Outline", "Plugin",
-    "Problem", "RandomCrop", "RandomShift", "RecordError", "RecordedRow", "RecordedRun", "Role", "RunInfo",
-    "RunSource", "Sampler", "Schedule", "Source", "SplitMetric", "Status", "Step", "Strategy",
-    "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below",
-    "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
+    "Problem", "RandomCrop", "RandomResizedCrop", "RandomShift", "RecordError", "RecordedRow", "RecordedRun",
+    "Role", "RunInfo", "RunSource", "Sampler", "Schedule", "Source", "SplitMetric", "Status", "Step",
+    "Strategy", "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least",
+    "below", "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import interpolate, pad
 
 from mmspec.errors import DataError
 
@@ -137,6 +137,68 @@ class CenterCrop(Augmentation):
         return _cut(batch, [n // 2 for n in _room(batch, self.shape)], self.shape)
 
 
+@attrs.frozen(kw_only=True)
+class RandomResizedCrop(Augmentation):
+    """Cut a piece of random place, area and aspect out of each sample, and resize it to `shape`, (H, W).
+
+    Area and aspect are drawn as torchvision does (Szegedy et al. 2015): the area, a share in `scale` of the
+    sample's, uniform; the aspect, width over height in `ratio`, uniform in its logarithm; drawn anew while
+    the piece does not fit, ten times at most. Then it is the largest piece in the middle of nearest aspect.
+    """
+
+    shape: tuple[int, int]
+    scale: tuple[float, float] = (0.08, 1.0)
+    ratio: tuple[float, float] = (3 / 4, 4 / 3)
+
+    def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
+        """Each sample cut by its own draw and resized, bilinear with antialiasing. (N, C, …, *shape)"""
+        out = batch.new_empty((*batch.shape[:-2], *self.shape))
+        boxes = self.boxes(batch.shape[-2:], seed, epoch, samples).tolist()
+        for resized, sample, (top, left, height, width) in zip(out, batch, boxes, strict=True):
+            piece = _cut(sample, [top, left], (height, width))
+            resized.copy_(_resized(piece, self.shape))
+        return out
+
+    def boxes(self, size: Sequence[int], seed: int, epoch: int, samples: np.ndarray) -> np.ndarray:
+        """Top, left, height and width of each sample's piece of an image of `size` (H, W). (N, 4) int64"""
+
+        def uniform(what: str) -> np.ndarray:
+            return keyed_uniform(seed, epoch, samples, f"{self.stream}/{what}")
+
+        limits = np.array(size)
+        shapes = np.tile(self._largest(*size), (len(samples), 1))
+        centred = np.ones(len(samples), dtype=bool)
+        for attempt in range(_ATTEMPTS):
+            drawn = self._shapes(size, uniform(f"area{attempt}"), uniform(f"aspect{attempt}"))
+            fits = centred & ((drawn >= 1) & (drawn <= limits)).all(axis=1)
+            shapes[fits], centred[fits] = drawn[fits], False
+        room = limits - shapes
+        draws = np.stack([uniform("top"), uniform("left")], axis=1)
+        starts = np.where(centred[:, None], room // 2, (draws * (room + 1)).astype(np.int64))
+        return np.concatenate([starts, shapes], axis=1)
+
+    def _shapes(self, size: Sequence[int], area: np.ndarray, aspect: np.ndarray) -> np.ndarray:
+        """Height and width of what was drawn, whether it fits or not. (N, 2)"""
+        low, high = self.scale
+        areas = size[0] * size[1] * (low + area * (high - low))
+        low, high = np.log(self.ratio)
+        aspects = np.exp(low + aspect * (high - low))
+        shapes = np.stack([np.sqrt(areas / aspects), np.sqrt(areas * aspects)], axis=1)
+        rounded: np.ndarray = np.rint(shapes).astype(np.int64)
+        return rounded
+
+    def _largest(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of the largest piece whose aspect is allowed."""
+        low, high = self.ratio
+        if width < low * height:
+            return max(1, round(width / low)), width
+        return height, min(width, max(1, round(high * height)))
+
+
+#: How often a piece is drawn before the middle is taken.
+_ATTEMPTS = 10
+
+
 def _room(batch: Tensor, shape: tuple[int, ...]) -> list[int]:
     """By how much the last axes are longer than `shape`."""
     room = [has - wanted for has, wanted in zip(batch.shape[-len(shape) :], shape, strict=True)]
@@ -149,3 +211,15 @@ def _cut(x: Tensor, starts: Sequence[int], shape: tuple[int, ...]) -> Tensor:
     for axis, (start, length) in enumerate(zip(starts, shape, strict=True), -len(shape)):
         x = x.narrow(axis, start, length)
     return x
+
+
+def _resized(image: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """An image (…, H, W) of any type of number, resized to (…, *shape)."""
+    if tuple(image.shape[-2:]) == shape:
+        return image
+    planes = image.reshape(1, -1, *image.shape[-2:])
+    values = planes if planes.is_floating_point() else planes.float()
+    resized = interpolate(values, size=shape, mode="bilinear", antialias=True, align_corners=False)
+    if not planes.is_floating_point():  # a weighted mean of bytes is within their range
+        resized = resized.round()
+    return resized.to(image.dtype).reshape(*image.shape[:-2], *shape)

@@ -15,14 +15,21 @@ import torch
 from torch import Tensor, nn
 
 from mmspec.plugins._torchvision import load_torchvision
-from mmspec.plugins.augment import Augmentation, CenterCrop, HorizontalFlip, RandomCrop, RandomShift
+from mmspec.plugins.augment import (
+    Augmentation,
+    CenterCrop,
+    HorizontalFlip,
+    RandomCrop,
+    RandomResizedCrop,
+    RandomShift,
+)
 from mmspec.plugins.recorded import LabelledArray
 
 __all__ = [
     "Augmentation", "Batch", "CenterCrop", "Decision", "EpochSchedule", "Evaluation", "FusionOutput",
     "FusionUnit", "GatedFusionUnit", "HorizontalFlip", "MultiModalNetwork", "NetworkOutput", "ObjectiveTerms",
-    "RandomCrop", "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric", "TrainingMetric",
-    "load_torchvision",
+    "RandomCrop", "RandomResizedCrop", "RandomShift", "SplitMetric", "Step", "Strategy", "StreamingMetric",
+    "TrainingMetric", "load_torchvision",
 ]  # fmt: skip
 
 T = TypeVar("T")
