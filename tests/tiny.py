@@ -241,7 +241,7 @@ class Nowhere(Launcher):
 def stage_plan(
     *, name="train", dataset=None, modalities=("a", "b"), fusion=True, balancing=None, dropout=0.0,
     select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None,
-    freeze=(), sampler=None, **train,
+    freeze=(), sampler=None, assemble=(), **train,
 ) -> StagePlan:  # fmt: skip
     """A plan of the tiny plugins; `train` are keys of `[train]`."""
     use = model.Use("tiny")
@@ -258,6 +258,7 @@ def stage_plan(
         init_from=init_from,
         split=split,
         freeze=tuple(freeze),
+        assemble=tuple(assemble),
     )
     dataset = dataset or TinyData()
     return StagePlan(

@@ -6,20 +6,20 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Mapping
-from fnmatch import fnmatchcase
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import attrs
 import torch
+from torch import Tensor
 
 from mmspec.data.pack_format import Follow, Progress
 from mmspec.engine.checkpoint import CheckpointStore
+from mmspec.engine.initial import initialise_from
 from mmspec.engine.loop import Interrupted, Selected, StageResult, StageRun
 from mmspec.engine.recorder import Recorder
 from mmspec.engine.trainer import Trainer
-from mmspec.errors import GraphError
 from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.spec.model import InitFrom
 from mmspec.system import write_whole
@@ -80,8 +80,8 @@ def _run_stage(
     recorder.graph(trainer.graph)
     for remark in trainer.remarks:
         recorder.say(f"{stage.name}: {remark}")
-    if stage.spec.init_from is not None:
-        _initialise(trainer, stage.spec.init_from, checkpoints, recorder)
+    if parts := stage.spec.parents:
+        _initialise(trainer, parts, checkpoints, recorder)
     store = CheckpointStore(checkpoints / stage.name, recorder.say)
     return StageRun(trainer, recorder, store, should_stop).run()
 
@@ -101,35 +101,17 @@ def _while_packing(stage: str, recorder: Recorder, should_stop: Callable[[], boo
     return follow
 
 
-def _initialise(trainer: Trainer, init: InitFrom, checkpoints: Path, recorder: Recorder) -> None:
-    """Weights of an earlier stage, as far as names match the patterns; what did not match is said."""
-    folder = checkpoints / init.stage
-    parent = _read_result(folder)
-    assert parent is not None, "stages run in order"
-    weights = CheckpointStore(folder, recorder.say).selected(parent.selected.file)["network"]
-    chosen = {
-        name: value
-        for name, value in weights.items()
-        if any(fnmatchcase(name, p) for p in init.include)
-        and not any(fnmatchcase(name, p) for p in init.exclude)
-    }
-    own = trainer.network.state_dict()
-    wrong = [name for name in chosen if name in own and own[name].shape != chosen[name].shape]
-    if wrong or not chosen.keys() & own.keys():
-        what = f"{wrong[0]} has another shape there" if wrong else "no name matches"
-        hint = (
-            'leave it out, e.g. exclude = ["branches.*.head.*"]'
-            if wrong
-            else f"{init.stage} has: {next(iter(weights))}, …"
-        )
-        raise GraphError(f"stage {trainer.plan.name!r}: init_from {init.stage!r}: {what}", hint=hint)
-    trainer.network.load_state_dict({name: v for name, v in chosen.items() if name in own}, strict=False)
-    fresh, unused = own.keys() - chosen.keys(), chosen.keys() - own.keys()
-    for names, what in ((fresh, "start fresh"), (unused, f"of {init.stage} are not used")):
-        if names:
-            recorder.say(
-                f"{trainer.plan.name}: {len(names)} tensors {what}: {', '.join(sorted(names)[:5])} …"
-            )
+def _initialise(trainer: Trainer, parts: Sequence[InitFrom], checkpoints: Path, recorder: Recorder) -> None:
+    def weights_of(stage: str) -> Mapping[str, Tensor]:
+        folder = checkpoints / stage
+        parent = _read_result(folder)
+        assert parent is not None, "stages run in order"
+        weights: Mapping[str, Tensor] = CheckpointStore(folder, recorder.say).selected(parent.selected.file)[
+            "network"
+        ]
+        return weights
+
+    initialise_from(trainer, parts, weights_of, recorder.say)
 
 
 def _read_result(folder: Path) -> StageResult | None:

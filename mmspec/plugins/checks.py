@@ -334,16 +334,22 @@ def _asked(part: Part, outline: Outline) -> Iterator[Misfit]:
 
 
 def _initial_weights(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:
-    if parts.init_from is None or parts.init_from.stage in earlier:
-        return
-    node = parts.root.table["init_from"]
-    stage = parts.init_from.stage
-    yield Misfit(
-        node.table.get("stage", node).where(),
-        f"init_from: no stage called {show(stage)} comes before"
-        + (f" {parts.name}" if earlier or stage != parts.name else ""),
-        suggestion(stage, earlier, of="stages before it"),
-    )
+    named: list[tuple[Path, str]] = [
+        (("assemble", i, "stage"), part.stage) for i, part in enumerate(parts.assemble)
+    ]
+    if parts.init_from is not None:
+        named.append((("init_from", "stage"), parts.init_from.stage))
+        if parts.assemble:
+            what = "assemble: there is init_from as well"
+            yield Misfit(_key(parts, "assemble"), what, "put its stage into assemble")
+    for path, stage in named:
+        if stage not in earlier:
+            yield Misfit(
+                _at(parts, *path),
+                f"{dotted(path[:-1])}: no stage called {show(stage)} comes before"
+                + (f" {parts.name}" if earlier or stage != parts.name else ""),
+                suggestion(stage, earlier, of="stages before it"),
+            )
 
 
 _CHECKS: tuple[Callable[[StageParts], Iterator[Misfit]], ...] = (

@@ -49,6 +49,7 @@ class StageParts:
     select: Select | None
     evaluated: Mapping[str, tuple[str, ...] | None]
     init_from: InitFrom | None
+    assemble: tuple[InitFrom, ...]
     freeze: tuple[str, ...]
 
     @property
@@ -116,6 +117,7 @@ class StageReader:
             select=table("select", Select),
             evaluated=evaluated,
             init_from=table("init_from", InitFrom),
+            assemble=table("assemble", tuple[InitFrom, ...]) or (),
             freeze=table("freeze", tuple[str, ...]) or (),
         )
 
@@ -252,6 +254,7 @@ def plan_of(parts: StageParts) -> StagePlan:
         select=parts.select,
         evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
         init_from=parts.init_from,
+        assemble=parts.assemble,
         freeze=parts.freeze,
     )
     resolved = {
@@ -272,6 +275,7 @@ def plan_of(parts: StageParts) -> StagePlan:
             **{key: plain(splits) for key, splits in parts.evaluated.items()},
         },
         "init_from": plain(parts.init_from),
+        "assemble": plain(parts.assemble),
         "freeze": list(parts.freeze),
     }
     return StagePlan(

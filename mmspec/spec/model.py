@@ -181,10 +181,19 @@ class Stage:
     select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
     evaluate: Evaluate = key("what is measured", factory=Evaluate)
     init_from: InitFrom | None = key("start from an earlier stage's weights", default=None)
+    assemble: tuple[InitFrom, ...] = key(
+        "start from weights of several earlier stages, each with its patterns: body of one, head of another",
+        default=(),
+    )
     freeze: tuple[str, ...] = key(
         "shell patterns over names of parameters that stay as they are, statistics of normalisation included",
         default=(),
     )
+
+    @property
+    def parents(self) -> tuple[InitFrom, ...]:
+        """The earlier stages that it starts from."""
+        return self.assemble if self.init_from is None else (self.init_from,)
 
 
 @attrs.frozen(kw_only=True)

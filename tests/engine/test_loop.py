@@ -14,7 +14,7 @@ from mmspec.engine.recorder import Silent
 from mmspec.engine.run import execute_run
 from mmspec.engine.trainer import Trainer
 from mmspec.errors import GraphError, RunError
-from mmspec.spec.model import InitFrom, Stop
+from mmspec.spec.model import Group, InitFrom, Stop
 from mmspec_torch.metrics import ConfusionMatrix
 
 
@@ -230,9 +230,43 @@ def test_a_later_stage_starts_from_an_earlier_one(tmp_path):
     from mmspec.engine import run
 
     trainer = Trainer(second, 0)
-    run._initialise(trainer, second.spec.init_from, tmp_path, rows)
+    run._initialise(trainer, second.spec.parents, tmp_path, rows)
     own = trainer.network.state_dict()
     assert all(torch.equal(own[name], (fresh if ".b." in name else kept)[name]) for name in own)
+
+
+def test_a_stage_is_put_together_from_two(tmp_path):
+    a = stage_plan(name="a")
+    b = stage_plan(name="b", epochs=2, groups=(Group(match="branches.a.*", lr_scale=3.0),))
+    parts = (
+        InitFrom(stage="a", exclude=("*.head.*",)),
+        InitFrom(stage="b", include=("*.head.*",)),
+    )
+    both = stage_plan(name="both", assemble=parts, epochs=1)
+    rows = Rows()
+    result = execute_run(run_plan(a, b, both), rows, tmp_path)
+    assert not any("start fresh" in line for line in rows.said)
+
+    from mmspec.engine import run
+
+    trainer = Trainer(both, 0)
+    run._initialise(trainer, both.spec.parents, tmp_path, rows)
+    kept = {
+        stage: torch.load(tmp_path / stage / result.stages[stage].selected.file, weights_only=True)["network"]
+        for stage in ("a", "b")
+    }
+    own = trainer.network.state_dict()
+    heads = [name for name in own if ".head." in name]
+    assert heads
+    assert not any(torch.equal(kept["a"][name], kept["b"][name]) for name in heads)
+    assert all(torch.equal(own[n], kept["b" if n in heads else "a"][n]) for n in own)
+
+
+def test_two_stages_cannot_give_the_same_tensor(tmp_path):
+    parts = (InitFrom(stage="a"), InitFrom(stage="b", include=("*.head.*",)))
+    plans = [stage_plan(name="a"), stage_plan(name="b"), stage_plan(name="both", assemble=parts)]
+    with pytest.raises(GraphError, match=r"weights of 'b': 'a' gives branches\.a\.head\.\w+ as well"):
+        execute_run(run_plan(*plans), Rows(), tmp_path)
 
 
 def test_init_from_names_that_match_nothing(tmp_path):
