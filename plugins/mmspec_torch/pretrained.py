@@ -79,6 +79,10 @@ class Pretrained(Backbone):
         """What a parameter of a stage is called in the uncut network."""
         return f"{stage}.{name}"
 
+    def renamed(self, name: str) -> str:
+        """What a tensor of a file is called in the uncut network; of old files, names may differ."""
+        return name
+
     def mistakes(self, outline: Outline) -> Iterable[Mistake]:
         """The weights are a known name or look like a path."""
         del outline

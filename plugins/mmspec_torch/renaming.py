@@ -1,6 +1,8 @@
-"""The names of 2-D networks' parameters in the video networks that they can be inflated to."""
+"""The names that parameters of files have in the networks of today: other networks', and older ones."""
 
 from __future__ import annotations
+
+import re
 
 #: torchvision's GoogLeNet and I3D: the same blocks under other names.
 _BLOCKS = {
@@ -45,3 +47,12 @@ def resnet_to_video(name: str) -> str:
         kind, number = parts[2][:-1], parts[2][-1]
         parts[2] = f"conv{number}.{0 if kind == 'conv' else 1}"
     return ".".join(parts)
+
+
+#: A layer's parts in the files of DenseNets: denselayer1.norm.2.weight.
+_DOTTED = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
+
+
+def densenet_of_2017(name: str) -> str:
+    """A parameter of a DenseNet from before modules' names could have no dots: norm.2.* is norm2.*"""
+    return _DOTTED.sub(r"\1\2", name)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from functools import partial
 
 from torch import nn
 
 from mmspec.plugins.api import Cut, GraphError, load_torchvision
+from mmspec_torch.channels import for_channels
 
 LAYERS = ("layer1", "layer2", "layer3", "layer4")
+#: How torchvision initialises the convolutions of all of them.
+_INITIALISE = partial(nn.init.kaiming_normal_, mode="fan_out", nonlinearity="relu")
 
 
 def resnet(name: str, shape: tuple[int, ...]) -> Cut:
@@ -20,7 +24,7 @@ def resnet(name: str, shape: tuple[int, ...]) -> Cut:
     if len(shape) != 3:
         raise GraphError(f"{name} takes images (channels, height, width), not samples of shape {shape}")
     network = getattr(load_torchvision().models, name)(weights=None)
-    network.conv1 = _for_channels(network.conv1, shape[0])
+    network.conv1 = for_channels(network.conv1, shape[0], _INITIALISE)
     stem = OrderedDict((part, getattr(network, part)) for part in ("conv1", "bn1", "relu", "maxpool"))
     return _cut(network, nn.Sequential(stem))
 
@@ -36,7 +40,7 @@ def video_resnet(name: str, shape: tuple[int, ...]) -> Cut:
             f"{name} takes clips (channels, frames, height, width), not samples of shape {shape}"
         )
     network = getattr(load_torchvision().models.video, name)(weights=None)
-    network.stem[0] = _for_channels(network.stem[0], shape[0])
+    network.stem[0] = for_channels(network.stem[0], shape[0], _INITIALISE)
     return _cut(network, network.stem)
 
 
@@ -44,19 +48,3 @@ def _cut(network: nn.Module, stem: nn.Module) -> Cut:
     """The classifier is left out: mmspec puts one of its own behind each branch."""
     stages = {"stem": stem} | {layer: network.get_submodule(layer) for layer in LAYERS}
     return Cut(stages, nn.Sequential(network.get_submodule("avgpool"), nn.Flatten()))
-
-
-def _for_channels(convolution: nn.Conv2d | nn.Conv3d, channels: int) -> nn.Module:
-    """The first convolution for a number of channels, initialised as all of torchvision's."""
-    if channels == convolution.in_channels:
-        return convolution
-    fresh = type(convolution)(
-        channels,
-        convolution.out_channels,
-        convolution.kernel_size,  # type: ignore[arg-type]
-        convolution.stride,  # type: ignore[arg-type]
-        convolution.padding,  # type: ignore[arg-type]
-        bias=False,
-    )
-    nn.init.kaiming_normal_(fresh.weight, mode="fan_out", nonlinearity="relu")
-    return fresh

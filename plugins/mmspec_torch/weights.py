@@ -37,11 +37,8 @@ def load(path: Path, own: Mapping[str, Tensor], plugin: Pretrained) -> list[str]
     given, remarks = _read(path)
     relative = plugin.relative if plugin.relative and plugin.relative.marker in given else None
     left = [name for name in given if name.startswith(relative.unused if relative else plugin.classifier)]
-    given = {
-        relative.rename(name) if relative else name: tensor
-        for name, tensor in given.items()
-        if name not in left
-    }
+    rename = relative.rename if relative else plugin.renamed
+    given = {rename(name): tensor for name, tensor in given.items() if name not in left}
     first = next(iter(own))
     fitted = {name: _fit(given[name], own[name], name == first) for name in own if name in given}
     if problems := list(_misfits(path, plugin.network, given, own, fitted)):
@@ -105,7 +102,7 @@ def _misfits(
     own: Mapping[str, Tensor],
     fitted: Mapping[str, Tensor],
 ) -> Iterable[Problem]:
-    """What a file lacks, what it has beside, and what has another shape."""
+    """What a file lacks, what it has beside, what has another shape, and what is no number."""
     # files written before 2018 have no such counters, and nothing here reads them
     lacking = [name for name in own if name not in given and not name.endswith("num_batches_tracked")]
     shapes = [
@@ -116,6 +113,9 @@ def _misfits(
     yield from _listed(f"{path} lacks", lacking)
     yield from _listed(f"{path} has, but {network} does not,", [name for name in given if name not in own])
     yield from _listed(f"{path} has, in other shapes than {network},", shapes)
+    # torchvision's file VGG16_Weights.IMAGENET1K_FEATURES has no valid numbers behind the convolutions
+    broken = [name for name, tensor in fitted.items() if not bool(tensor.isfinite().all())]
+    yield from _listed(f"{path} has NaN or infinity in", broken)
 
 
 def _listed(what: str, names: list[str]) -> Iterable[Problem]:

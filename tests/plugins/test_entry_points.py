@@ -23,6 +23,7 @@ KINDS = {
     "modelnet40": "dataset",
     "nvgesture": "dataset",
     "backbones": "backbone",
+    "image_backbones": "backbone",
     "fusions": "fusion",
     "strategies": "balancing",
     "objectives": "objective",

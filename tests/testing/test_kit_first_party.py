@@ -13,6 +13,7 @@ from mmspec.spec.structure import fields
 
 #: Options that have no default, by plugin; folders are filled in by type.
 REQUIRED = {
+    "class_hierarchy": {"positive": ("n02083346",), "negative": ("n00015388",)},
     "sgd": {"lr": 0.1},
     "adam": {"lr": 0.1},
     "adamw": {"lr": 0.1},
@@ -30,9 +31,13 @@ REQUIRED = {
 }
 #: Kinds whose plugins have to do with more than one run; their options are checked alone.
 OPTIONS_ONLY = {"launcher", "figure"}
-LARGE = {"resnet34", "resnet50", "resnet101", "resnet152", "r3d_18", "mc3_18", "r2plus1d_18"}
-#: Samples (C, *space) of backbones that do not take images.
-CLIPS = dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18", "i3d"), (3, 9, 17, 32))
+LARGE = {
+    "resnet34", "resnet50", "resnet101", "resnet152", "r3d_18", "mc3_18", "r2plus1d_18", "alexnet",
+    *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")),
+    *(f"densenet{depth}" for depth in (121, 161, 169, 201)),
+}  # fmt: skip
+#: Samples (C, *space) of backbones that do not take images, or no small ones.
+SAMPLES = dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18", "i3d"), (3, 9, 17, 32)) | {"alexnet": (3, 64, 70)}
 
 
 def first_party(*kinds: str) -> list:
@@ -60,7 +65,7 @@ def make(kind: str, name: str, tmp_path: Path):
 def test_it_conforms(kind, name, tmp_path):
     plugin = make(kind, name, tmp_path)
     check = getattr(testing, f"check_{kind}")
-    rest = [tmp_path] if kind in ("dataset", "source") else [CLIPS[name]] if name in CLIPS else []
+    rest = [tmp_path] if kind in ("dataset", "source") else [SAMPLES[name]] if name in SAMPLES else []
     check(plugin, *rest)
 
 
