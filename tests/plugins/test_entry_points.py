@@ -32,7 +32,15 @@ KINDS = {
     "metrics": "metric",
 }
 #: Values for options without default.
-SOME_VALUES = {"root": Path("somewhere"), "lr": 0.1, "step_size": 2, "gamma": 0.5, "milestones": (1, 2)}
+SOME_VALUES = {
+    "root": Path("somewhere"),
+    "positive": ("cat",),
+    "negative": ("dog",),
+    "lr": 0.1,
+    "step_size": 2,
+    "gamma": 0.5,
+    "milestones": (1, 2),
+}
 
 
 def registered() -> dict[str, tuple[str, str]]:

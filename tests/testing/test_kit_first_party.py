@@ -34,7 +34,7 @@ OPTIONS_ONLY = {"launcher", "figure"}
 LARGE = {
     "resnet34", "resnet50", "resnet101", "resnet152", "r3d_18", "mc3_18", "r2plus1d_18", "alexnet",
     *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")),
-    *(f"densenet{depth}" for depth in (121, 161, 169, 201)),
+    *(f"densenet{depth}" for depth in (161, 169, 201)),
 }  # fmt: skip
 #: Samples (C, *space) of backbones that do not take images, or no small ones.
 SAMPLES = dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18", "i3d"), (3, 9, 17, 32)) | {"alexnet": (3, 64, 70)}
