@@ -1,0 +1,97 @@
+"""Noise matching: features of a network made as noisy as recordings (Cadieu et al. 2014).
+
+Recorded responses N are means over T trials; how much a site scatters grows with its response. The network's
+features F are scaled so that their variance is that of the signal in N, and get the same kind of noise:
+
+    noise variance  σ² = mean((a N + b)²) / T
+    scale           F' = F √((var N − σ²) / var F)          one scale for all features
+    noise           F' + (a F' + b) z / √T                  z standard normal
+
+Variances are over all entries, divided by their number. Source: the code of 1jsingh/neural-finetuning, which
+uses a = 0.14, b = 0.92 and T = 47, there called those of multi-units.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from mmspec.plugins.api import DataError
+
+
+@attrs.frozen(kw_only=True)
+class NoiseModel:
+    """How recordings scatter: standard deviation `slope` · response + `offset` in each of `trials` trials."""
+
+    slope: float = 0.14
+    offset: float = 0.92
+    trials: float = 47.0
+
+    def variance(self, neural: np.ndarray) -> float:
+        """The variance that noise has in responses averaged over the trials: mean((a N + b)²) / T."""
+        return float(np.square(self.deviation(neural)).mean())
+
+    def deviation(self, values: np.ndarray) -> np.ndarray:
+        """The standard deviation of the mean over the trials at these responses: (a x + b) / √T."""
+        deviations: np.ndarray = (self.slope * values + self.offset) / np.sqrt(self.trials)
+        return deviations
+
+
+#: The published constants.
+MULTI_UNIT_IT = NoiseModel()
+
+
+def noise_scale(features: np.ndarray, neural: np.ndarray, noise: NoiseModel = MULTI_UNIT_IT) -> float:
+    """What features are multiplied by to vary as the signal in `neural` does: √((var N − σ²) / var F).
+
+    Raises:
+        DataError: there is no such factor: the features are constant, or the responses vary less than noise.
+    """
+    total, noisy = float(neural.var(dtype=np.float64)), noise.variance(neural)
+    spread = float(features.var(dtype=np.float64))
+    if not total > noisy:
+        raise DataError(
+            f"the responses vary by {total:.4g}, and by noise alone should vary by {noisy:.4g}",
+            hint=f"slope {noise.slope}, offset {noise.offset}, {noise.trials:g} trials do not fit these data",
+        )
+    if not spread > 0:
+        raise DataError("the network's features are all the same: they cannot be scaled to match noise")
+    return float(np.sqrt((total - noisy) / spread))
+
+
+def match_noise(
+    features: np.ndarray, neural: np.ndarray, normal: np.ndarray, noise: NoiseModel = MULTI_UNIT_IT
+) -> np.ndarray:
+    """The features (N, D) scaled to the signal in the responses (N, sites), with noise like theirs.
+
+    `normal` (N, D) is standard normal.
+
+    Raises:
+        DataError: the features are constant, or the responses vary less than noise would.
+    """
+    scaled = noise_scale(features, neural, noise) * features
+    matched: np.ndarray = scaled + noise.deviation(scaled) * normal
+    return matched
+
+
+def matched_group_means(
+    features: np.ndarray,
+    neural: np.ndarray,
+    starts: np.ndarray,
+    normal: np.ndarray,
+    noise: NoiseModel = MULTI_UNIT_IT,
+) -> np.ndarray:
+    """Group means of what `match_noise` gives, with one draw for a group instead of one for each sample.
+
+    A mean of k independent normal draws of deviations s_i is normal with deviation √(Σ s_i²) / k, so these
+    means have the same distribution. Groups are consecutive rows, beginning at `starts` (G,); `normal` is
+    standard normal (G, D).
+
+    Raises:
+        DataError: the features are constant, or the responses vary less than noise would.
+    """
+    counts = np.diff(starts, append=len(features))[:, None]
+    scaled = noise_scale(features, neural, noise) * features
+    deviations = np.sqrt(np.add.reduceat(np.square(noise.deviation(scaled)), starts))
+    means: np.ndarray = (np.add.reduceat(scaled, starts) + deviations * normal) / counts
+    return means
