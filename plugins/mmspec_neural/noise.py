@@ -13,6 +13,8 @@ uses a = 0.14, b = 0.92 and T = 47, there called those of multi-units.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import attrs
 import numpy as np
 
@@ -90,8 +92,10 @@ def matched_group_means(
     Raises:
         DataError: the features are constant, or the responses vary less than noise would.
     """
-    counts = np.diff(starts, append=len(features))[:, None]
     scaled = noise_scale(features, neural, noise) * features
-    deviations = np.sqrt(np.add.reduceat(np.square(noise.deviation(scaled)), starts))
-    means: np.ndarray = (np.add.reduceat(scaled, starts) + deviations * normal) / counts
+    parts = [slice(start, stop) for start, stop in pairwise([*starts, len(features)])]
+    variances = np.stack([np.square(noise.deviation(scaled[part])).mean(axis=0) for part in parts])
+    counts = np.diff(starts, append=len(features))[:, None]
+    centres = np.stack([scaled[part].mean(axis=0) for part in parts])
+    means: np.ndarray = centres + np.sqrt(variances / counts) * normal
     return means

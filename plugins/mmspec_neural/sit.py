@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -83,6 +84,5 @@ def _draws(
 
 
 def _means(values: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    counts = np.diff(starts, append=len(values))[:, None]
-    means: np.ndarray = np.add.reduceat(values, starts) / counts
-    return means
+    parts = pairwise([*starts, len(values)])
+    return np.stack([values[start:stop].mean(axis=0) for start, stop in parts])
