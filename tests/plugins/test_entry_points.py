@@ -16,7 +16,7 @@ from mmspec.plugins.api import Plugin
 from mmspec.plugins.discovery import discover
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("mmspec_greedy", "mmspec_modnet", "mmspec_torch")
+PACKAGES = ("mmspec_greedy", "mmspec_modnet", "mmspec_neural", "mmspec_torch")
 #: The modules of a first-party package that may define plugins, and their kinds.
 KINDS = {
     "datasets": "dataset",
