@@ -186,7 +186,9 @@ def _numbers(variable: _Variable, kind: int, data: memoryview, order: _Order) ->
     stored = np.frombuffer(data, dtype=np.dtype(_NUMBERS[kind]).newbyteorder(order))
     if len(stored) != math.prod(variable.shape):
         raise ValueError(f"{variable.name} has {len(stored)} numbers for shape {variable.shape}")
-    return stored.astype(_ARRAYS[variable.number]).reshape(variable.shape, order="F")
+    with np.errstate(all="ignore"):  # damaged ones may not fit
+        numbers = stored.astype(_ARRAYS[variable.number])
+    return numbers.reshape(variable.shape, order="F")
 
 
 def _rows_of_text(variable: _Variable, kind: int, data: memoryview, order: _Order) -> np.ndarray:
