@@ -199,6 +199,6 @@ def _rows_of_text(variable: _Variable, kind: int, data: memoryview, order: _Orde
         encoding += "-le" if order == "<" else "-be"
     text = bytes(data).decode(encoding)
     rows, columns = variable.shape
-    if len(text) != rows * columns:
+    if len(text) != rows * columns or rows > len(text):  # rows of nothing can be any number
         raise ValueError(f"{variable.name} has {len(text)} characters for shape {variable.shape}")
     return np.array([text[row::rows] for row in range(rows)], dtype=np.str_)

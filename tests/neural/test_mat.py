@@ -92,6 +92,14 @@ def test_an_archive_that_would_burst_the_memory_is_refused(path):
     assert refused(path) == "is damaged or cut off: a variable of 4294967288 bytes is too large"
 
 
+def test_numbers_that_do_not_fit_their_class_and_endless_rows_of_nothing_do_no_harm(path):
+    path.write_bytes(plain(y=1.0) + matrix(12, "x", element(9, struct.pack("<d", np.nan))))
+    assert read_mat(path, ("x",), hint="")["x"].shape == (1, 1)
+    head = element(6, struct.pack("<II", 4, 0)) + element(5, struct.pack("<ii", 2**31 - 1, 0))
+    path.write_bytes(plain(y=1.0) + element(14, head + element(1, b"x") + element(16, b"")))
+    assert refused(path).startswith("is damaged or cut off: x has 0 characters for shape (2147483647, 0)")
+
+
 def big_endian(name, numbers):
     """A file of a machine of the other byte order, with numbers stored smaller than their class."""
 
