@@ -47,10 +47,6 @@ def as_line(kind: Kind, stage: str, step: int, epoch: int, values: Mapping[str, 
 class Row(RecordedRow):
     """A row of metrics as it stands in the file."""
 
-    def to_line(self) -> str:
-        """The row as a line of metrics.jsonl."""
-        return as_line(self.kind, self.stage, self.step, self.epoch, self.values)
-
     @classmethod
     def from_line(cls, line: str) -> Row:
         """The row of a line; ValueError if it is none."""
@@ -155,7 +151,7 @@ def read_rows(
                 yield row
 
 
-#: A line as `to_line` writes it, with nothing escaped: kind, stage, step, epoch, and the text of the values.
+#: A line as `as_line` writes it, with nothing escaped: kind, stage, step, epoch, and the text of the values.
 _LINE = re.compile(
     r'\{"kind": "(step|epoch)", "stage": "([^"\\]*)", "step": ([0-9]+), "epoch": ([0-9]+), '
     r'"values": \{([^{}\\]*)\}\}\n'
