@@ -51,7 +51,7 @@ def test_a_pid_that_is_used_again_is_another_process(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     path.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "started": "long ago"}))
     with lock.held(path):
-        pass
+        assert lock.owner_of(path) == lock.Owner.this_process()
 
 
 def test_another_host_counts_as_alive(tmp_path: Path) -> None:
