@@ -12,7 +12,7 @@ from mmspec.report.formats import markdown
 from mmspec.report.grid import Grid, GridCell
 from mmspec.spec.words import listed, show
 from mmspec.track.wandb.address import parse_address
-from mmspec.track.wandb.layout import wandb_id
+from mmspec.track.wandb.names import wandb_id
 from mmspec.track.wandb.publish import Page, Part, PicturePart, TablePart, Target, TextPart, publish
 
 FORM = "--to wandb://entity/project, or --to wandb for the project of the runs"

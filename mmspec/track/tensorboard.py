@@ -16,18 +16,17 @@ import struct
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, BinaryIO
 
 import attrs
 
 from mmspec.errors import Problem
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
 from mmspec.track.columns import total_steps
+from mmspec.track.guard import GuardedSession, NoSession, reason
+from mmspec.track.layout import Ended, named_stages
 from mmspec.track.optional import install, missing_package
-from mmspec.track.wandb.layout import named_stages
-from mmspec.track.wandb.session import NoSession, reason
 
-Ended = Literal["finished", "failed", "interrupted"]
 #: What the names of the final metrics begin with: scalars of the same name say how it went on the way.
 FINAL = "final/"
 
@@ -60,12 +59,12 @@ class TensorboardTracker(Tracker):
             return NoSession()
 
 
-class TensorboardSession(TrackerSession):
-    """One run as event files. At the first error it says so, and ignores all that follows."""
+class TensorboardSession(GuardedSession):
+    """One run as event files."""
 
     def __init__(self, run: RunInfo, folder: Path, say: Callable[[str], None]) -> None:
-        self._run, self._say = run, say
-        self._on = True
+        super().__init__("TensorBoard", say)
+        self._run = run
         self._step = self._steps = 0
         folder.mkdir(parents=True, exist_ok=True)
         earlier = len(list(folder.glob("events.out.tfevents.*")))
@@ -99,8 +98,7 @@ class TensorboardSession(TrackerSession):
                 self._scalars(final, max(self._step, self._steps))
             self._file.close()
 
-        self._try(end)
-        self._on = False
+        self._end(end)
 
     def _row(self, values: Mapping[str, float], step: int) -> None:
         from tensorboardX.proto.event_pb2 import SessionLog
@@ -127,15 +125,9 @@ class TensorboardSession(TrackerSession):
         sums = [struct.pack("<I", masked_crc32c(part)) for part in (size, data)]
         self._file.write(size + sums[0] + data + sums[1])
 
-    def _try(self, act: Callable[[], None]) -> None:
-        if not self._on:
-            return
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
-            self._on = False
-            self._file.close()
-            self._say(f"TensorBoard: mirroring stopped, the run goes on ({reason(error)})")
+    def _stop(self, error: Exception) -> None:
+        del error
+        self._file.close()
 
 
 def settings(config: Mapping[str, Any]) -> dict[str, str | bool | float]:

@@ -12,7 +12,7 @@ from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import Kind, RecordedRow, RecordedRun
 from mmspec.records import shape
 from mmspec.track.columns import to_rows
-from mmspec.track.wandb.layout import from_config, from_summary
+from mmspec.track.layout import from_config, from_summary
 
 #: What was logged: (step, columns), in the order of steps.
 History = Iterable[tuple[int, Mapping[str, Any]]]

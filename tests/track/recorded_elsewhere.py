@@ -10,8 +10,9 @@ from wandb_writing import Run
 
 from mmspec.plugins.api import RunInfo
 from mmspec.track.columns import to_columns
+from mmspec.track.layout import to_config, to_summary
 from mmspec.track.wandb.file import read_segment
-from mmspec.track.wandb.layout import to_config, to_summary, wandb_id
+from mmspec.track.wandb.names import wandb_id
 from mmspec.track.wandb.tracker import WandbTracker
 
 

@@ -20,10 +20,10 @@ from mmspec.cli import cli
 from mmspec.plugins.api import RunInfo
 from mmspec.records import RunDirectory
 from mmspec.records.lock import held
+from mmspec.track.layout import from_config, from_summary
 from mmspec.track.wandb import service as wandb_service
 from mmspec.track.wandb import sync as wandb_sync
 from mmspec.track.wandb import tracker as tracker_module
-from mmspec.track.wandb.layout import from_config, from_summary
 from mmspec.track.wandb.segments import segments, uploaded
 from mmspec.track.wandb.session import restart_service
 from mmspec.track.wandb.tracker import WandbTracker

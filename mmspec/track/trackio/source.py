@@ -17,10 +17,10 @@ from mmspec.errors import Problem, RecordError
 from mmspec.plugins.api import RecordedRun, RunSource
 from mmspec.spec.words import suggestion
 from mmspec.track.columns import EPOCH
+from mmspec.track.layout import RUN_KEY, STATUS_KEY
 from mmspec.track.optional import install, missing_package
 from mmspec.track.tracked_run import make_run
 from mmspec.track.trackio.store import open_store
-from mmspec.track.wandb.layout import RUN_KEY, STATUS_KEY
 
 FORM = "trackio://project, and ?folder=PATH where trackio's projects are not in its own place"
 #: A run that has not ended, and logged nothing within these seconds, is not at work any more.

@@ -3,7 +3,8 @@
 Rows go into trackio's database through a thread, so that a run never waits for another one's writing. Each
 row has an id made of the run, its step and its columns: what a resumed run logs again is there already.
 trackio has no summary and no states, so these stand in the config, beside spec, identity and provenance (see
-`wandb_layout`); the final metrics are a row of their own as well, `final/…`, which the dashboard compares.
+`mmspec.track.layout`); the final metrics are a row of their own as well, `final/…`, which the dashboard
+compares.
 """
 
 from __future__ import annotations
@@ -17,19 +18,18 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import attrs
 
 from mmspec.errors import Problem
 from mmspec.plugins.api import RunInfo, Tracker, TrackerSession, option
 from mmspec.track.columns import total_steps
+from mmspec.track.guard import GuardedSession, NoSession, reason
+from mmspec.track.layout import RUN_KEY, Ended, to_config, to_summary
 from mmspec.track.optional import install, missing_package
 from mmspec.track.trackio.store import check_name, is_safe, open_store, place
-from mmspec.track.wandb.layout import RUN_KEY, to_config, to_summary
-from mmspec.track.wandb.session import NoSession, reason
 
-Ended = Literal["finished", "failed", "interrupted"]
 #: Seconds: between two writings, and the longest wait for the last one.
 INTERVAL, FINISH_TIMEOUT = 0.5, 15.0
 #: How often in a row writing may fail: other runs may hold the database for long.
@@ -86,26 +86,25 @@ class _Row:
     time: str = attrs.field(factory=lambda: datetime.now(UTC).isoformat())
 
 
-class TrackioSession(TrackerSession):
-    """One run in trackio. At the first error it says so, and ignores all that follows."""
+class TrackioSession(GuardedSession):
+    """One run in trackio."""
 
     def __init__(self, run: RunInfo, project: str, store: Path, say: Callable[[str], None]) -> None:
-        self._run, self._project, self._store, self._say = run, project, store, say
+        super().__init__("trackio", say)
+        self._run, self._project, self._store = run, project, store
         self._config = _config(run)
         self._rows: queue.SimpleQueue[_Row] = queue.SimpleQueue()
         self._ending = threading.Event()
         self._failure: Exception | None = None
         self._result: Mapping[str, Any] | None = None
-        self._on = True
         self._step = self._steps = 0
         self._thread = threading.Thread(target=self._write_all, name="trackio", daemon=True)
         self._thread.start()
 
     def log(self, values: Mapping[str, float], step: int) -> None:
         """Put a row on its way; rows of an earlier step are passed over."""
-        if self._is_on() and step >= self._step:
-            self._step = step
-            self._rows.put(self._row({name: float(value) for name, value in values.items()}, step))
+        if step >= self._step:
+            self._try(lambda: self._put({name: float(value) for name, value in values.items()}, step))
 
     def result(self, result: Mapping[str, Any]) -> None:
         """Keep what came out, to be written with the end."""
@@ -114,28 +113,38 @@ class TrackioSession(TrackerSession):
 
     def finish(self, status: Ended, values: Mapping[str, float]) -> None:
         """Write what is left, how the run ended, and the final metrics."""
-        if not self._is_on():
-            return
-        self._config[RUN_KEY] |= to_summary(status, {}, self._result)
-        final = {FINAL + name: float(value) for name, value in values.items()}
-        self._rows.put(self._row(final, max(self._step, self._steps)))
-        self._ending.set()
-        self._thread.join(FINISH_TIMEOUT)
-        if self._thread.is_alive():
-            self._failure = TimeoutError(f"its database is in use since {FINISH_TIMEOUT:.0f} s")
-        self._is_on()
-        self._on = False
+
+        def end() -> None:
+            self._config[RUN_KEY] |= to_summary(status, {}, self._result)
+            final = {FINAL + name: float(value) for name, value in values.items()}
+            self._put(final, max(self._step, self._steps))
+            self._ending.set()
+            self._thread.join(FINISH_TIMEOUT)
+            if self._thread.is_alive():
+                raise TimeoutError(f"its database is in use since {FINISH_TIMEOUT:.0f} s")
+            self._check()
+
+        self._end(end)
+
+    def _put(self, values: Mapping[str, float], step: int) -> None:
+        """Put a row on its way, unless writing has failed."""
+        self._check()
+        self._step = step
+        self._rows.put(self._row(values, step))
+
+    def _check(self) -> None:
+        """Raise what the thread failed with, if it has."""
+        if self._failure is not None:
+            raise self._failure
+
+    def _stop(self, error: Exception) -> None:
+        del error
+        self._ending.set()  # the thread, if it still works, writes what it has and ends
 
     def _row(self, values: Mapping[str, float], step: int) -> _Row:
         """A row with its id, which is the same when a resumed run logs it again."""
         named = "\n".join([self._run.run_id, str(step), *sorted(values)])
         return _Row(values, step, hashlib.sha256(named.encode()).hexdigest()[:32])
-
-    def _is_on(self) -> bool:
-        if self._failure is not None and self._on:
-            self._on = False
-            self._say(f"trackio: mirroring stopped, the run goes on ({reason(self._failure)})")
-        return self._on
 
     def _write_all(self) -> None:
         """Write what comes, twice a second, until the end; in a thread of its own."""

@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from mmspec.errors import Problem, RecordError
+from mmspec.track.guard import reason
 from mmspec.track.optional import install, missing_package
 from mmspec.track.wandb.folders import everything_under
-from mmspec.track.wandb.layout import LONGEST_NAME
+from mmspec.track.wandb.names import LONGEST_NAME
 from mmspec.track.wandb.service import few_retries
-from mmspec.track.wandb.session import reason, restart_service
+from mmspec.track.wandb.session import restart_service
 from mmspec.track.wandb.tracker import run_settings, way_online
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from typing import Any
 
 from mmspec.errors import Problem, RecordError
 from mmspec.plugins.api import cache_folder
+from mmspec.track.guard import reason
 from mmspec.track.wandb.address import Address
 from mmspec.track.wandb.reach import answers, credentials
-from mmspec.track.wandb.session import reason
 
 #: Runs in one request: W&B's service gives no more than some hundreds.
 PER_PAGE = 200

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from mmspec.plugins.api import Kept, TrackerSession
+from mmspec.track.guard import GuardedSession
+from mmspec.track.layout import to_summary
 from mmspec.track.wandb.folders import everything_under
-from mmspec.track.wandb.layout import ARTIFACT_TYPES, artifact_name, to_summary
+from mmspec.track.wandb.names import ARTIFACT_TYPES, artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,14 +16,11 @@ if TYPE_CHECKING:
 
     import wandb
 
-Status = Literal["finished", "failed", "interrupted"]
+    from mmspec.plugins.api import Kept
+    from mmspec.track.layout import Ended
+
 #: What W&B is told as the exit status of the run; all but 0 show as failed there.
-_EXIT_CODES: dict[Status, int] = {"finished": 0, "failed": 1, "interrupted": 130}
-
-
-def reason(error: BaseException) -> str:
-    """An error in one line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:300].rstrip(": ")
+_EXIT_CODES: dict[Ended, int] = {"finished": 0, "failed": 1, "interrupted": 130}
 
 
 def restart_service() -> None:
@@ -33,18 +31,8 @@ def restart_service() -> None:
         wandb.teardown()
 
 
-class NoSession(TrackerSession):
-    """A tracker that is switched off."""
-
-    def log(self, values: Mapping[str, float], step: int) -> None:
-        """Do nothing."""
-
-    def finish(self, status: Status, values: Mapping[str, float]) -> None:
-        """Do nothing."""
-
-
-class WandbSession(TrackerSession):
-    """A W&B run that has begun. At the first error it says so, and ignores all that follows.
+class WandbSession(GuardedSession):
+    """A W&B run that has begun.
 
     `folder` is where W&B writes; `upload` is the command that uploads it; `first` is the first step that is
     not recorded yet.
@@ -53,11 +41,9 @@ class WandbSession(TrackerSession):
     def __init__(
         self, run: wandb.Run, say: Callable[[str], None], *, folder: Path, upload: str, first: int
     ) -> None:
+        super().__init__("W&B", say, advice=f"upload what was recorded with: {upload}")
         self._run = run
         self._folder = folder
-        self._say = say
-        self._upload = upload
-        self._on = True
         self._step = first
         self._result: Mapping[str, Any] | None = None
         self._try(lambda: run.summary.update(to_summary("running", {})))
@@ -98,30 +84,19 @@ class WandbSession(TrackerSession):
         with everything_under(self._folder):
             self._try(log_artifact)
 
-    def finish(self, status: Status, values: Mapping[str, float]) -> None:
+    def finish(self, status: Ended, values: Mapping[str, float]) -> None:
         """Put the result in the summary and upload what is left, within the time limit of the settings."""
 
         def finish_run() -> None:
             self._run.summary.update(to_summary(status, values, self._result))
             self._run.finish(exit_code=_EXIT_CODES[status])
 
-        self._try(finish_run)
-        self._on = False
+        self._end(finish_run)
 
     def _log(self, row: dict[str, Any], step: int) -> None:
         self._run.log(row, step=step)
         self._step = step
 
-    def _try(self, act: Callable[[], None]) -> None:
-        if not self._on:
-            return
-        try:
-            act()
-        except Exception as error:  # noqa: BLE001 - a mirror must not stop the run
-            self._on = False
-            if isinstance(error, ConnectionError):
-                restart_service()
-            self._say(
-                f"W&B: mirroring stopped, the run goes on ({reason(error)}); "
-                f"upload what was recorded with: {self._upload}"
-            )
+    def _stop(self, error: Exception) -> None:
+        if isinstance(error, ConnectionError):
+            restart_service()

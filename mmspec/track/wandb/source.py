@@ -15,10 +15,10 @@ import attrs
 
 from mmspec.errors import RecordError
 from mmspec.plugins.api import RecordedRun, RunSource
+from mmspec.track.layout import RESULT_KEY, RUN_KEY, STATUS_KEY, from_summary
 from mmspec.track.tracked_run import History, make_run, passed_over
 from mmspec.track.wandb.address import FILTERS, Address, parse_address
 from mmspec.track.wandb.cache import Cache, Kept, now
-from mmspec.track.wandb.layout import RESULT_KEY, RUN_KEY, STATUS_KEY, from_summary
 from mmspec.track.wandb.service import AwayError, Service, server_address
 
 #: W&B's states of runs that may still go on by themselves.

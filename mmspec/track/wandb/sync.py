@@ -24,10 +24,10 @@ from typing import Any
 import attrs
 
 from mmspec.errors import Problem, RecordError
+from mmspec.track.layout import RESULT_KEY, STATUS_KEY
 from mmspec.track.wandb.address import Address
 from mmspec.track.wandb.file import Segment, read_segment
 from mmspec.track.wandb.folders import everything_under
-from mmspec.track.wandb.layout import RESULT_KEY, STATUS_KEY
 from mmspec.track.wandb.reach import answers
 from mmspec.track.wandb.segments import (
     RecordedSegment,

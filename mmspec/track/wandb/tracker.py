@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from mmspec.plugins.api import Kept, RunInfo, Tracker, TrackerSession, option
+from mmspec.track.guard import NoSession, reason
+from mmspec.track.layout import to_config
 from mmspec.track.wandb.folders import everything_under
-from mmspec.track.wandb.layout import LONGEST_NAME, to_config, wandb_id
+from mmspec.track.wandb.names import LONGEST_NAME, wandb_id
 from mmspec.track.wandb.reach import answers, credentials
 from mmspec.track.wandb.segments import last_step, wait_for_a_name
-from mmspec.track.wandb.session import NoSession, WandbSession, reason, restart_service
+from mmspec.track.wandb.session import WandbSession, restart_service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

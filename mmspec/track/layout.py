@@ -1,11 +1,13 @@
-"""Where everything of a run stands in W&B, and how a report finds it there again.
+"""Where everything of a run stands in a tracker's records, and how a report finds it there again.
+
+The names are W&B's. trackio, which has no summary, keeps that beside the run's id; TensorBoard's files hold
+the stages by name, and no report reads them.
 
 - `config`: the resolved spec, its stages as a table by name, since W&B filters and groups by keys of tables
   only; and under `mmspec_run` the run's id, spec hash, commit, and whether it is a smoke run, to filter by.
 - `summary`: the final metrics by their names, `status`, `seconds`, and under `stages` the epochs, steps and
   selected checkpoint of each.
 - history: the columns of `mmspec.track.columns`, over the optimizer steps of all stages.
-- artifacts: `artifact_name`, of the types in `ARTIFACT_TYPES`.
 
 W&B sorts keys, takes dots in names for paths, and knows no not-a-number. So what a report reads is kept as
 JSON text, which comes back as it was: spec, identity and provenance in `config["mmspec_run"]["record"]`,
@@ -15,7 +17,6 @@ the result in `summary["mmspec_result"]`. It needs no histories.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -27,20 +28,13 @@ from mmspec.plugins.recorded import RunInfo, Status
 RUN_KEY, RECORD_KEY = "mmspec_run", "record"
 #: The keys of ours in `summary`: how the run ended, and the text of its result.
 STATUS_KEY, RESULT_KEY = "status", "mmspec_result"
-#: The type of the artifacts in W&B, by what they keep of a run.
-ARTIFACT_TYPES: Mapping[str, str] = {"best": "model", "report": "run"}
 #: The version of this layout; what a later one wrote is not guessed at.
 LAYOUT = 1
-#: Longest diff of the user's changes that W&B gets, in characters: every table of runs reads it.
+#: Longest diff of the user's changes that a tracker gets, in characters: every table of runs reads it.
 DIFF_LIMIT = 20_000
-#: What W&B refuses in the id of a run, and in the name of an artifact.
-_NOT_IN_ID = re.compile(r"[/\\#?%:\s]+")
-_NOT_IN_ARTIFACT = re.compile(r"[^A-Za-z0-9._-]+")
-#: W&B refuses longer names.
-LONGEST_NAME = 128
 
-#: How a process that worked on a run ended; `running` while it works.
-Ended = Literal["running", "finished", "failed", "interrupted"]
+#: How a process that worked on a run ended.
+Ended = Literal["finished", "failed", "interrupted"]
 
 
 @attrs.frozen
@@ -50,16 +44,6 @@ class Recorded:
     spec: Mapping[str, Any]
     identity: Mapping[str, Any]
     provenance: Mapping[str, Any]
-
-
-def wandb_id(run_id: str) -> str:
-    """The id of a run in W&B."""
-    return _NOT_IN_ID.sub("-", run_id)[:LONGEST_NAME]
-
-
-def artifact_name(run_id: str, kept: str) -> str:
-    """The name of a run's artifact: one of W&B's names must stand for one run only."""
-    return f"{_NOT_IN_ARTIFACT.sub('-', run_id)[: LONGEST_NAME - 16]}-{kept}"
 
 
 def to_config(run: RunInfo) -> dict[str, Any]:
@@ -91,9 +75,9 @@ def from_config(config: Mapping[str, Any]) -> Recorded | None:
 
 
 def to_summary(
-    status: Ended, values: Mapping[str, float], result: Mapping[str, Any] | None = None
+    status: Ended | Literal["running"], values: Mapping[str, float], result: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """What `summary` says of how a run ended; `result` is that of a finished run (its result.json)."""
+    """What `summary` says of how a run stands; `result` is that of a finished run (its result.json)."""
     summary: dict[str, Any] = {**values, STATUS_KEY: status}
     if result is not None:
         summary["seconds"] = result.get("seconds")
@@ -106,7 +90,7 @@ def to_summary(
 
 
 def from_summary(summary: Mapping[str, Any], *, running: bool) -> tuple[Status, dict[str, Any] | None]:
-    """How a run stands and its result, from its `summary`; `running` is whether W&B holds it for running."""
+    """How a run stands and its result, from its `summary`; `running` is whether it seems to run."""
     result = _parsed(summary.get(RESULT_KEY)) or None
     status = summary.get(STATUS_KEY)
     if status == "finished" and result is not None:

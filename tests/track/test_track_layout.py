@@ -1,4 +1,4 @@
-"""What goes into W&B's config and summary comes back as it was."""
+"""What goes into a tracker's config and summary comes back as it was."""
 
 from __future__ import annotations
 
@@ -8,15 +8,13 @@ import math
 import pytest
 
 from mmspec.plugins.api import RunInfo
-from mmspec.track.wandb.layout import (
+from mmspec.track.layout import (
     DIFF_LIMIT,
-    artifact_name,
     from_config,
     from_summary,
     named_stages,
     to_config,
     to_summary,
-    wandb_id,
 )
 
 SPEC = {
@@ -143,9 +141,3 @@ def test_stages_become_a_table_by_name():
         "stages": {"a": {"name": "a", "x": 1}, "b": {"name": "b", "x": 2}},
     }
     assert named_stages({"stages": "?"}) == {"stages": "?"}
-
-
-def test_names_that_w_and_b_takes():
-    assert wandb_id("uni modal/grey?s0-01") == "uni-modal-grey-s0-01"
-    assert artifact_name("uni modal (grey) s0-01", "best") == "uni-modal-grey-s0-01-best"
-    assert len(artifact_name("x" * 500, "report")) <= 128
