@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import attrs
 
@@ -23,8 +23,8 @@ from mmspec.launch.prepare import (
     run_label,
 )
 from mmspec.launch.smoke import first_seed, smoke_plans
-from mmspec.plugins.api import Source
-from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.plugins.api import FeatureTable, Source
+from mmspec.plugins.plan import AnyStagePlan, NetworkPlan, RunPlan, StagePlan
 from mmspec.plugins.registry import Registry
 from mmspec.plugins.resolve import resolve
 from mmspec.records import RunRecord, load_run
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mmspec.engine.trainer import Trainer
 
 Style = Literal["text", "mermaid", "svg"]
+PlanT = TypeVar("PlanT", bound=AnyStagePlan)
 
 
 def load(
@@ -83,27 +84,35 @@ class Run:
         from mmspec.graph.draw import as_mermaid, as_svg, as_text
 
         draw = {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}[style]
-        return draw(build_graph(self._stage(stage)))
+        return draw(build_graph(self._stage(stage, NetworkPlan)))
 
-    def build(self, stage: str | None = None, *, sources: Mapping[str, Source] | None = None) -> Trainer:
-        """A stage (by default the first), built and ready to be driven by hand.
+    def build(
+        self,
+        stage: str | None = None,
+        *,
+        sources: Mapping[str, Source] | None = None,
+        tables: Mapping[str, FeatureTable] | None = None,
+    ) -> Trainer:
+        """A stage that trains (by default the first), built and ready to be driven by hand.
 
-        `sources` stand in for the splits of the dataset.
+        `sources` stand in for the splits of the dataset, `tables` for what the stage `reads`, by name.
         """
         from mmspec.engine.trainer import Trainer
 
-        return Trainer(self._stage(stage), self.plan.seed, sources=sources)
+        return Trainer(self._stage(stage, StagePlan), self.plan.seed, sources=sources, tables=tables)
 
     def run(self, runs: str | Path = "runs") -> RunRecord:
         """Run it in a process of its own, or read it if it is finished."""
         return _run([self], Path(runs), jobs=1)[0]
 
-    def _stage(self, name: str | None) -> StagePlan:
-        for stage in self.plan.stages:
+    def _stage(self, name: str | None, kind: type[PlanT]) -> PlanT:
+        known = [stage for stage in self.plan.stages if isinstance(stage, kind)]
+        for stage in known:
             if name in (None, stage.name):
                 return stage
-        names = ", ".join(stage.name for stage in self.plan.stages)
-        raise SpecError(f"there is no stage {name!r}", hint=f"stages of this spec: {names}")
+        names = ", ".join(stage.name for stage in known) or "none"
+        what = "no stage trains" if name is None else f"there is no stage {name!r} with a network"
+        raise SpecError(what, hint=f"stages of this spec: {names}")
 
     def __repr__(self) -> str:
         return f"<Run {self.label} of {self.plan.experiment}>"

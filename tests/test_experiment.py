@@ -54,7 +54,7 @@ def test_load_check_and_draw(spec: Path) -> None:
 
 def test_mistakes_are_raised(spec: Path) -> None:
     with pytest.raises(SpecError, match="epochs"):
-        mmspec.load(spec, set=["train.epochs=0"])
+        mmspec.load(spec, set=["train.epochs=-1"])
     with pytest.raises(SpecError, match="stages of this spec: train"):
         mmspec.load(spec).runs[0].draw(stage="first")
 

@@ -13,7 +13,7 @@ from mmspec.cli.help import Group
 from mmspec.cli.options import load_experiment, offering_smoke, set_option, spec_argument
 from mmspec.errors import DataError
 from mmspec.launch.prepare import MissingDataError
-from mmspec.plugins.plan import StagePlan
+from mmspec.plugins.plan import NetworkPlan
 
 
 @click.group(cls=Group, example="mmspec data check specs/colored_digits.toml")
@@ -45,7 +45,7 @@ def check(*, spec: Path, overrides: tuple[str, ...]) -> None:
             click.echo(f"  packed {modality}: {_packed(folder)}")
 
 
-def _check(spec: Path, used: Sequence[tuple[StagePlan, list[str]]]) -> None:
+def _check(spec: Path, used: Sequence[tuple[NetworkPlan, list[str]]]) -> None:
     """Refuse to go on where data are missing; that there is `--smoke` is said then."""
     with offering_smoke(spec):
         if problems := [problem for stage, _ in used for problem in stage.dataset.check()]:
@@ -63,7 +63,7 @@ def _packed(folder: Path) -> str:
     return "no"
 
 
-def _describe(stage: StagePlan, modalities: Sequence[str]) -> None:
+def _describe(stage: NetworkPlan, modalities: Sequence[str]) -> None:
     info, sources = stage.dataset.describe(), stage.dataset.open(modalities)
     click.echo(f"{stage.spec.dataset.use}: {click.style('fine', fg='green')}")
     for name in modalities:
@@ -128,12 +128,12 @@ def pack(*, spec: Path, overrides: tuple[str, ...], jobs: int | None) -> None:
             click.echo(f"{stage.spec.dataset.use}, {modality}: {_packed(folder)}")
 
 
-def _data_of(spec: Path, overrides: tuple[str, ...]) -> list[tuple[StagePlan, list[str]]]:
+def _data_of(spec: Path, overrides: tuple[str, ...]) -> list[tuple[NetworkPlan, list[str]]]:
     """A stage for each dataset of the spec that differs, and all modalities that the spec reads of it."""
-    used: dict[str, tuple[StagePlan, list[str]]] = {}
+    used: dict[str, tuple[NetworkPlan, list[str]]] = {}
     for plan in load_experiment(spec, overrides).plans:
-        for stage in plan.stages:
+        for stage in plan.networks:
             key = json.dumps(stage.resolved["dataset"], sort_keys=True)
             _, modalities = used.setdefault(key, (stage, []))
-            modalities += [name for name in stage.spec.modalities if name not in modalities]
+            modalities += [name for name in stage.read_modalities if name not in modalities]
     return list(used.values())

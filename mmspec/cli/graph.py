@@ -11,7 +11,7 @@ from mmspec.cli.help import Command
 from mmspec.cli.options import choose, load_experiment, set_option, spec_argument, variant_option
 from mmspec.errors import SpecError
 from mmspec.launch.prepare import run_label
-from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.plugins.plan import NetworkPlan, RunPlan
 
 EXAMPLE = """\
 mmspec graph specs/colored_digits.toml --variant guided
@@ -62,15 +62,15 @@ def _by_name(output: Path | None) -> Literal["text", "mermaid", "svg"]:
     return {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}.get(output.suffix, "text")  # type: ignore[return-value]
 
 
-def _stages(plan: RunPlan, name: str | None) -> list[StagePlan]:
-    stages = [each for each in plan.stages if name in (None, each.name)]
+def _stages(plan: RunPlan, name: str | None) -> list[NetworkPlan]:
+    stages = [each for each in plan.networks if name in (None, each.name)]
     if not stages:
         names = ", ".join(each.name for each in plan.stages)
         raise SpecError(f"there is no stage {name!r}", hint=f"stages of this spec: {names}")
     return stages
 
 
-def _draw(stage: StagePlan, style: Literal["text", "mermaid", "svg"]) -> str:
+def _draw(stage: NetworkPlan, style: Literal["text", "mermaid", "svg"]) -> str:
     from mmspec.graph import build_graph
     from mmspec.graph.draw import as_mermaid, as_svg, as_text
 

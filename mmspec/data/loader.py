@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmspec.data.joined import JoinedTable
 from mmspec.data.reading import Reading
 from mmspec.data.samplers import Shuffle
+from mmspec.data.transforms import Transforms
 from mmspec.plugins.api import ModalityInfo, Sampler, Source
 from mmspec.plugins.working import Augmentation, Batch
 
@@ -67,8 +69,9 @@ class Normalize:
 class Loader:
     """All batches of one split, epoch by epoch.
 
-    `augmentations` {modality: transforms} are those of the split's role; batches in order draw as in epoch 0.
-    `sampler` chooses what `shuffled` gives; by default everything in a new order each epoch.
+    `augmentations` {modality: transforms} are those of `shuffled` batches, `in_order` those of batches in
+    order, which draw as in epoch 0. `sampler` chooses what `shuffled` gives; by default everything in a new
+    order each epoch. `groups`, `group_names` and `tables` are what batches hold beside their samples.
     """
 
     def __init__(
@@ -79,9 +82,13 @@ class Loader:
         *,
         batch_size: int,
         seed: int = 0,
-        augmentations: Mapping[str, Sequence[Augmentation]] | None = None,
+        augmentations: Transforms | None = None,
+        in_order: Transforms | None = None,
         sampler: Sampler | None = None,
         workers: int = 0,
+        groups: Mapping[str, Tensor] | None = None,
+        group_names: Mapping[str, tuple[str, ...]] | None = None,
+        tables: Mapping[str, JoinedTable] | None = None,
     ) -> None:
         self.source = source
         self._sampler = sampler or Shuffle()
@@ -90,6 +97,9 @@ class Loader:
         self._place = place
         self._normalize = {m: Normalize(info, place) for m, info in modalities.items()}
         self._augment = dict(augmentations or {})
+        self._in_order = dict(in_order or {})
+        self._groups, self._group_names = dict(groups or {}), dict(group_names or {})
+        self._tables = dict(tables or {})
         self._targets = torch.from_numpy(np.asarray(source.targets, dtype=np.int64))
         self._reading = Reading(source, tuple(modalities), workers=workers, pin=place.device.type == "cuda")
 
@@ -102,12 +112,12 @@ class Loader:
         size = self.batch_size
         order = np.arange(len(self.source))
         for indices, raw in self._reading.batches([order[i : i + size] for i in range(0, len(order), size)]):
-            yield self._batch(indices, raw, epoch=0)
+            yield self._batch(indices, raw, self._in_order, epoch=0)
 
     def shuffled(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The sampler's batches of `epoch`, from batch `start` on, augmented."""
         for indices, raw in self._reading.batches(self._sampled(epoch)[start:]):
-            yield self._batch(indices, raw, epoch)
+            yield self._batch(indices, raw, self._augment, epoch)
 
     @cached_property
     def _length(self) -> int:
@@ -116,14 +126,25 @@ class Loader:
     def _sampled(self, epoch: int) -> Sequence[np.ndarray]:
         return self._sampler.batches(self.source, batch_size=self.batch_size, seed=self._seed, epoch=epoch)
 
-    def _batch(self, indices: np.ndarray, raw: Mapping[str, Tensor], epoch: int) -> Batch:
-        inputs = {m: self._ready(m, x, indices, epoch) for m, x in raw.items()}
+    def _batch(
+        self, indices: np.ndarray, raw: Mapping[str, Tensor], transforms: Transforms, epoch: int
+    ) -> Batch:
+        inputs = {m: self._ready(m, x, transforms.get(m, ()), indices, epoch) for m, x in raw.items()}
         positions = torch.from_numpy(indices)
-        return Batch(inputs, self._move(self._targets[positions]), self._move(positions))
+        return Batch(
+            inputs,
+            self._move(self._targets[positions]),
+            self._move(positions),
+            {name: self._move(codes[positions]) for name, codes in self._groups.items()},
+            self._group_names,
+            {n: self._move(table.rows(indices).to(self._place.dtype)) for n, table in self._tables.items()},
+        )
 
-    def _ready(self, modality: str, raw: Tensor, indices: np.ndarray, epoch: int) -> Tensor:
+    def _ready(
+        self, modality: str, raw: Tensor, steps: Sequence[Augmentation], indices: np.ndarray, epoch: int
+    ) -> Tensor:
         x = raw.to(self._place.device, non_blocking=True)
-        for augment in self._augment.get(modality, ()):
+        for augment in steps:
             x = augment(x, self._seed, epoch, indices)
         return self._normalize[modality](x)
 

@@ -7,10 +7,10 @@ from mmspec.data.packing import open_packed
 from mmspec.data.splits import check_roles, with_validation
 from mmspec.errors import DataError
 from mmspec.plugins.api import Source
-from mmspec.plugins.plan import StagePlan
+from mmspec.plugins.plan import NetworkPlan
 
 
-def open_splits(plan: StagePlan, follow: Follow = unfollowed) -> dict[str, Source]:
+def open_splits(plan: NetworkPlan, follow: Follow = unfollowed) -> dict[str, Source]:
     """The sources of all splits of a stage, `[split]` applied, roles disjoint.
 
     `follow` is told how far a packing is, if one is needed first.
@@ -21,7 +21,7 @@ def open_splits(plan: StagePlan, follow: Follow = unfollowed) -> dict[str, Sourc
     problems = plan.dataset.check()
     if problems:
         raise DataError(problems)
-    modalities = tuple(plan.backbones)
+    modalities = plan.read_modalities
     if plan.spec.train.packed:
         opened = open_packed(plan.dataset, modalities, follow=follow)
     else:

@@ -5,28 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from mmspec.engine.trainer import Trainer
 from mmspec.errors import GraphError
 from mmspec.spec.model import InitFrom
 
 
 def initialise_from(
-    trainer: Trainer,
+    network: nn.Module,
+    name: str,
     parts: Sequence[InitFrom],
     weights_of: Callable[[str], Mapping[str, Tensor]],
     say: Callable[[str], None],
 ) -> None:
     """Load from each stage what its patterns match; say what starts fresh, and what is not used.
 
-    `weights_of` gives the selected weights of an earlier stage by name.
+    `name` is the stage of the network; `weights_of` gives the selected weights of an earlier stage.
 
     Raises:
         GraphError: nothing matches, shapes differ, or two stages give the same tensor.
     """
-    own = trainer.network.state_dict()
-    name = trainer.plan.name
+    own = network.state_dict()
     given: dict[str, str] = {}
     loaded: dict[str, Tensor] = {}
     for part in parts:
@@ -40,7 +39,7 @@ def initialise_from(
         given |= dict.fromkeys(found, part.stage)
         loaded |= found
         _say_names(say, f"{name}: ", chosen.keys() - own.keys(), f"of {part.stage} are not used")
-    trainer.network.load_state_dict(loaded, strict=False)
+    network.load_state_dict(loaded, strict=False)
     _say_names(say, f"{name}: ", own.keys() - loaded.keys(), "start fresh")
 
 

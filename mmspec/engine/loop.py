@@ -56,11 +56,11 @@ class Selected:
 
 @attrs.frozen
 class StageResult:
-    """What a finished stage comes to. `values` are of the selected weights."""
+    """What a finished stage comes to. `values` are of the selected weights; None without any."""
 
     epochs: int
     steps: int
-    selected: Selected
+    selected: Selected | None
     values: Mapping[str, float]
 
     def to_json(self) -> dict[str, Any]:

@@ -27,7 +27,12 @@ class Recorder(Protocol):
         """Drop the rows of `stage` beyond `step`, and all rows of later stages."""
 
     def arrays(self, *, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
-        """Keep the arrays that metrics leave at the end of `stage`, by `split/name`."""
+        """Keep the arrays that metrics or an analysis leave at the end of `stage`, by `split/name`."""
+
+    def arrays_of(self, stage: str) -> Mapping[str, LabelledArray]:
+        """The arrays that an earlier stage has left, by name."""
+        del stage
+        return {}
 
     def graph(self, graph: Graph) -> None:
         """Keep a stage's training graph."""

@@ -18,18 +18,21 @@ import attrs
 import torch
 from torch import Tensor, nn
 
+from mmspec.data.joined import Groupings, JoinedTable, number_groups
 from mmspec.data.loader import Loader, Placement
 from mmspec.data.open import open_splits
 from mmspec.data.pack_format import Follow, unfollowed
+from mmspec.data.transforms import evaluation_transforms, training_transforms
 from mmspec.engine.evaluation import Passes, evaluating
 from mmspec.engine.freezing import Frozen
 from mmspec.engine.groups import named_parameters, parameter_groups
 from mmspec.engine.losses import LossSums, SplitLoss
-from mmspec.engine.placement import autocast, place_for, put
+from mmspec.engine.placed import place_network
+from mmspec.engine.placement import put
 from mmspec.graph.graph import Graph, graph_from_shapes
 from mmspec.graph.keyed import keyed_random
-from mmspec.graph.network import FusedNetwork, build_network, infer_shapes, initialise
-from mmspec.plugins.api import LabelledArray, Metric, Source
+from mmspec.graph.network import FusedNetwork
+from mmspec.plugins.api import FeatureTable, LabelledArray, Metric, Source
 from mmspec.plugins.plan import StagePlan
 from mmspec.plugins.working import (
     Batch,
@@ -64,6 +67,7 @@ class Trainer:
         plan: the stage.
         seed: the run's seed.
         sources: opened splits; by default the plan's dataset is opened.
+        tables: the feature tables that the stage reads, by name.
         follow: told how far a packing is, if one is needed.
 
     Raises:
@@ -77,27 +81,30 @@ class Trainer:
         seed: int,
         *,
         sources: Mapping[str, Source] | None = None,
+        tables: Mapping[str, FeatureTable] | None = None,
         follow: Follow = unfollowed,
     ) -> None:
         self.plan, self.seed, train = plan, seed, plan.spec.train
-        shapes = infer_shapes(plan)
-        self.graph: Graph = graph_from_shapes(plan, shapes)
-        self.place: Placement = place_for(train)
-        self.network: FusedNetwork = build_network(plan, shapes, seed)
-        self.remarks = initialise(plan, self.network)
-        put(self.network, self.place)
+        placed = place_network(plan, seed)
+        self.graph: Graph = graph_from_shapes(plan, placed.shapes)
+        self.network: FusedNetwork = placed.network
+        self.place: Placement = placed.place
+        self.remarks, self._autocast = placed.remarks, placed.autocast
         with keyed_random(seed, "balancing"):
             self.strategy = put(plan.balancing.build(self.network, seed), self.place)
         self.frozen = Frozen(self.network, self.strategy, plan.spec.freeze)
         self.objective = plan.objective.build()
         self.sources = open_splits(plan, follow) if sources is None else sources
-        self.loaders = {name: self._loader(name, source) for name, source in self.sources.items()}
-        self._autocast = autocast(self.place, train.precision, self.network)
+        groupings = number_groups(self.sources)
+        self.loaders = {
+            name: self._loader(name, source, groupings, tables or {}) for name, source in self.sources.items()
+        }
 
         groups = parameter_groups(self.named_parameters(), plan.spec.optimizer.groups)
         self.optimizer = plan.optimizer.build(groups)
         steps = len(self.loaders["train"])
-        self.schedule = plan.schedule.build(self.optimizer, epochs=train.epochs, steps_per_epoch=steps)
+        epochs = max(1, train.epochs)  # where nothing is trained, no step of a schedule is taken
+        self.schedule = plan.schedule.build(self.optimizer, epochs=epochs, steps_per_epoch=steps)
 
         built = {name: self._build_metric(metric) for name, metric in plan.metrics.items()}
         self._training = {name: m for name, m in built.items() if isinstance(m, TrainingMetric)}
@@ -233,19 +240,31 @@ class Trainer:
 
     # ------------------------------------------------------------ inside
 
-    def _loader(self, split: str, source: Source) -> Loader:
-        train, dataset = self.plan.spec.train, self.plan.dataset
-        role = self.plan.splits[split]
-        training = role == "train"
+    def _loader(
+        self, split: str, source: Source, groupings: Groupings, tables: Mapping[str, FeatureTable]
+    ) -> Loader:
+        plan, train, dataset = self.plan, self.plan.spec.train, self.plan.dataset
+        branches = tuple(plan.backbones)
+        training = plan.splits[split] == "train"
         return Loader(
             source,
-            {m: dataset.describe().modalities[m] for m in self.plan.backbones},
+            {m: dataset.describe().modalities[m] for m in branches},
             self.place,
             batch_size=train.batch_size if training else train.eval_batch_size or train.batch_size,
             seed=self.seed,
-            augmentations={m: dataset.augmentations(m, role) for m in self.plan.backbones},
-            sampler=self.plan.sampler if training else None,
+            augmentations=training_transforms(dataset, branches) if training else None,
+            in_order=evaluation_transforms(
+                dataset,
+                branches,
+                plan.splits[split],
+                allowed=plan.spec.evaluate.random_transforms,
+                key="evaluate.random_transforms",
+            ),
+            sampler=plan.sampler if training else None,
             workers=train.workers if training else 0,
+            groups=groupings.codes[split],
+            group_names=groupings.names,
+            tables={name: JoinedTable.of(table, source.ids.tolist()) for name, table in tables.items()},
         )
 
     def _build_metric(self, metric: Metric) -> StreamingMetric | SplitMetric | TrainingMetric:

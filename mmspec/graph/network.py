@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mmspec.errors import GraphError
 from mmspec.graph.keyed import keyed_random
 from mmspec.plugins.api import Cut
-from mmspec.plugins.plan import StagePlan
+from mmspec.plugins.plan import NetworkPlan
 from mmspec.plugins.working import FusionOutput, FusionUnit, GatedFusionUnit, NetworkOutput
 
 
@@ -219,7 +219,7 @@ class Shapes:
         return [list(self.stages[m].values())[n - 1] for m, n in zip(self.stages, place.after, strict=True)]
 
 
-def infer_shapes(plan: StagePlan) -> Shapes:
+def infer_shapes(plan: NetworkPlan) -> Shapes:
     """Run every branch on the meta device: no data, no arithmetic, only shapes.
 
     Raises:
@@ -244,7 +244,7 @@ def infer_shapes(plan: StagePlan) -> Shapes:
     return Shapes(inputs, stages, features, _places(plan, stages))
 
 
-def build_network(plan: StagePlan, shapes: Shapes, seed: int) -> FusedNetwork:
+def build_network(plan: NetworkPlan, shapes: Shapes, seed: int) -> FusedNetwork:
     """The network with fresh weights.
 
     Each part is initialised from (seed, its name): a branch starts from the same weights whether it stands
@@ -274,7 +274,7 @@ def build_network(plan: StagePlan, shapes: Shapes, seed: int) -> FusedNetwork:
     )
 
 
-def initialise(plan: StagePlan, network: FusedNetwork) -> tuple[str, ...]:
+def initialise(plan: NetworkPlan, network: FusedNetwork) -> tuple[str, ...]:
     """Give the branches the weights that their backbones' options name; what there is to say of them."""
     remarks: list[str] = []
     for m, backbone in plan.backbones.items():
@@ -284,7 +284,7 @@ def initialise(plan: StagePlan, network: FusedNetwork) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _places(plan: StagePlan, stages: Mapping[str, Mapping[str, object]]) -> tuple[UnitSpec, ...]:
+def _places(plan: NetworkPlan, stages: Mapping[str, Mapping[str, object]]) -> tuple[UnitSpec, ...]:
     """The fusion units in the order in which they run; none without fusion."""
     if plan.spec.fusion is None:
         return ()

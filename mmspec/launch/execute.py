@@ -114,7 +114,7 @@ def _device(plan: RunPlan) -> str:
     """The name of the device that the run's stages are computed on."""
     import torch
 
-    wanted = {stage.spec.train.device for stage in plan.stages}
+    wanted = {stage.spec.train.device for stage in plan.networks}
     if wanted != {"cpu"} and torch.cuda.is_available():
         return torch.cuda.get_device_name()
     return _processor()

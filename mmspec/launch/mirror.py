@@ -61,6 +61,10 @@ class MirroredRun:
         """Write arrays; trackers take none."""
         self.directory.arrays(stage, arrays)
 
+    def arrays_of(self, stage: str) -> Mapping[str, LabelledArray]:
+        """The arrays that an earlier stage has left, by name."""
+        return self.directory.arrays_of(stage)
+
     def graph(self, graph: DrawnGraph) -> None:
         """Record a training graph and mirror its picture."""
         self.directory.graph(graph)

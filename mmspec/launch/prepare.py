@@ -12,7 +12,7 @@ import attrs
 
 from mmspec.errors import DataError, MmspecError, Problem, RecordError
 from mmspec.plugins.api import Dataset, Plugin
-from mmspec.plugins.plan import RunPlan
+from mmspec.plugins.plan import RunPlan, StagePlan
 from mmspec.records import RunDirectory, RunRecord, Status, find_runs
 from mmspec.records.provenance import provenance
 from mmspec.records.read import status_of
@@ -93,6 +93,7 @@ def check_graphs(plans: Iterable[RunPlan]) -> None:
     Raises:
         UserError: all that does not fit together.
     """
+    from mmspec.data.transforms import check_transforms
     from mmspec.engine.freezing import check_parameters
     from mmspec.graph import build_graph
 
@@ -100,13 +101,15 @@ def check_graphs(plans: Iterable[RunPlan]) -> None:
     problems: list[Problem] = []
     failure: type[MmspecError] | None = None
     for plan in plans:
-        for stage in plan.stages:
+        for stage in plan.networks:
             key = json.dumps(stage.resolved, sort_keys=True, default=str)
             if key not in seen:
                 seen.add(key)
                 try:
                     build_graph(stage)
-                    check_parameters(stage)
+                    check_transforms(stage)
+                    if isinstance(stage, StagePlan):
+                        check_parameters(stage)
                 except MmspecError as error:
                     problems += [problem for problem in error.problems if problem not in problems]
                     failure = failure or type(error)
@@ -142,7 +145,7 @@ def make_ready(
 
 def default_jobs(plans: Iterable[RunPlan]) -> int:
     """Runs at a time: two where each takes one of at least two cores, else one."""
-    one_thread = all(stage.spec.train.threads == 1 for plan in plans for stage in plan.stages)
+    one_thread = all(stage.spec.train.threads == 1 for plan in plans for stage in plan.networks)
     return 2 if one_thread and cores() >= 2 else 1
 
 

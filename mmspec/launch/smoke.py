@@ -17,7 +17,7 @@ from mmspec.errors import PluginError, Problem, SpecError
 from mmspec.graph.identity import SMOKE
 from mmspec.launch.standin import stand_in
 from mmspec.plugins.api import Dataset, Plugin, cache_folder
-from mmspec.plugins.plan import PluginOrigin, RunPlan, StagePlan
+from mmspec.plugins.plan import AnyStagePlan, NetworkPlan, PluginOrigin, RunPlan, StagePlan
 from mmspec.plugins.registry import Registry
 from mmspec.plugins.resolve import plan_from_json
 from mmspec.spec.model import Train
@@ -46,16 +46,17 @@ def first_seed(plans: Sequence[RunPlan]) -> tuple[RunPlan, ...]:
 
 def in_words(plans: Iterable[RunPlan]) -> str:
     """What smoke runs are, in a line: where their data lie, how many samples, how many epochs."""
-    stages = [stage for plan in plans for stage in plan.stages]
+    stages = [stage for plan in plans for stage in plan.networks]
     sizes = {}
     for stage in stages:
         key = json.dumps(stage.resolved["dataset"], sort_keys=True)
         if key not in sizes:
-            sources = stage.dataset.open(tuple(stage.backbones))
+            sources = stage.dataset.open(stage.read_modalities)
             sizes[key] = f"{len(sources['train'])} training samples of {stage.spec.dataset.use}"
     epochs = max(stage.spec.train.epochs for stage in stages)
     samples = ", ".join(dict.fromkeys(sizes.values()))
-    return f"on stand-ins in {cache_folder('smoke')}: {samples}; {epochs} epochs"
+    trained = f"; {epochs} epochs" if epochs else ""
+    return f"on stand-ins in {cache_folder('smoke')}: {samples}{trained}"
 
 
 def _resolved(plan: RunPlan, made: dict[str, Dataset]) -> dict[str, Any]:
@@ -69,24 +70,23 @@ def _resolved(plan: RunPlan, made: dict[str, Dataset]) -> dict[str, Any]:
     }
 
 
-def _stage(stage: StagePlan, origins: Sequence[PluginOrigin], made: dict[str, Dataset]) -> dict[str, Any]:
-    resolved = stage.resolved
-    small: dict[str, Any] = {
-        key: _small(resolved[key], getattr(stage, key))
-        for key in ("fusion", "balancing", "objective", "optimizer", "schedule", "sampler")
-        if resolved[key] is not None
-    }
-    branches = {
-        name: {**branch, "backbone": _small(branch["backbone"], stage.backbones[name])}
-        for name, branch in resolved["modalities"].items()
-    }
-    metrics = zip(resolved["evaluate"]["metrics"], stage.metrics.values(), strict=True)
-    measured = {**resolved["evaluate"], "metrics": [_small(table, metric) for table, metric in metrics]}
-    data = {**resolved["dataset"], **plain(_dataset(stage, origins, made))}
-    train = plain(_short(stage.spec.train))
-    return {
-        **resolved, **small, "dataset": data, "modalities": branches, "evaluate": measured, "train": train,
-    }  # fmt: skip
+def _stage(stage: AnyStagePlan, origins: Sequence[PluginOrigin], made: dict[str, Dataset]) -> dict[str, Any]:
+    resolved = dict(stage.resolved)
+    for key in ("fusion", "balancing", "objective", "optimizer", "schedule", "sampler", "analysis"):
+        if resolved.get(key) is not None:
+            resolved[key] = _small(resolved[key], getattr(stage, key))
+    if isinstance(stage, NetworkPlan):
+        resolved["dataset"] = {**resolved["dataset"], **plain(_dataset(stage, origins, made))}
+        resolved["train"] = plain(_short(stage.spec.train))
+        resolved["modalities"] = {
+            name: {**branch, "backbone": _small(branch["backbone"], stage.backbones[name])}
+            for name, branch in resolved["modalities"].items()
+        }
+    if isinstance(stage, StagePlan):
+        measured = zip(resolved["evaluate"]["metrics"], stage.metrics.values(), strict=True)
+        small = [_small(table, metric) for table, metric in measured]
+        resolved["evaluate"] = {**resolved["evaluate"], "metrics": small}
+    return resolved
 
 
 def _small(table: Mapping[str, Any], plugin: Plugin) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _small(table: Mapping[str, Any], plugin: Plugin) -> dict[str, Any]:
         raise PluginError(what, hint="this is a mistake of the plugin") from error
 
 
-def _dataset(stage: StagePlan, origins: Sequence[PluginOrigin], made: dict[str, Dataset]) -> Dataset:
+def _dataset(stage: NetworkPlan, origins: Sequence[PluginOrigin], made: dict[str, Dataset]) -> Dataset:
     """The stand-in, written or found once."""
     key = json.dumps(stage.resolved["dataset"], sort_keys=True)
     if key not in made:

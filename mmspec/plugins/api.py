@@ -43,6 +43,7 @@ from mmspec.plugins.base import DataInfo, Mistake, ModalityInfo, Outline, Plugin
 from mmspec.plugins.files import cache_folder, hash_files
 from mmspec.plugins.options import above, at_least, below, between, one_of, option
 from mmspec.plugins.recorded import Kind, LabelledArray, RecordedRow, RecordedRun, RunInfo, Status
+from mmspec.plugins.tables import FeatureTable
 
 if TYPE_CHECKING:
     import torch
@@ -74,15 +75,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch", "CenterCrop", "Cut", "DataError",
-    "DataInfo", "Dataset", "Decision", "EpochSchedule", "Evaluation", "Figure", "Fusion", "FusionOutput",
-    "FusionUnit", "GatedFusionUnit", "GraphError", "Groups", "HorizontalFlip", "Kept", "Kind",
-    "LabelledArray", "Launcher", "Location", "Looks", "Metric", "Mistake", "ModalityInfo",
-    "MultiModalNetwork", "NetworkOutput", "Objective", "ObjectiveTerms", "Optimizer", "Outline", "Plugin",
-    "Problem", "RandomCrop", "RandomResizedCrop", "RandomShift", "RecordError", "RecordedRow", "RecordedRun",
-    "Role", "RunInfo", "RunSource", "Sampler", "Schedule", "Source", "SplitMetric", "Status", "Step",
-    "Strategy", "StreamingMetric", "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least",
-    "below", "between", "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
+    "Analysis", "AnalysisResult", "ArraySource", "Augmentation", "Backbone", "Balancing", "Batch",
+    "CenterCrop", "Cut", "DataError", "DataInfo", "Dataset", "Decision", "EpochSchedule", "Evaluation",
+    "FeatureTable", "Figure", "Fusion", "FusionOutput", "FusionUnit", "GatedFusionUnit", "GraphError",
+    "Groups", "HorizontalFlip", "Kept", "Kind", "LabelledArray", "Launcher", "Location", "Looks",
+    "Metric", "Mistake", "ModalityInfo", "MultiModalNetwork", "NetworkOutput", "Objective",
+    "ObjectiveTerms", "Optimizer", "Outline", "Plugin", "Problem", "RandomCrop", "RandomResizedCrop",
+    "RandomShift", "RecordError", "RecordedRow", "RecordedRun", "Role", "RunInfo", "RunSource", "Sampler",
+    "Schedule", "Source", "SplitMetric", "StageOutput", "Status", "Step", "Strategy", "StreamingMetric",
+    "Tracker", "TrackerSession", "TrainingMetric", "above", "at_least", "below", "between",
+    "cache_folder", "hash_files", "load_torchvision", "one_of", "option",
 ]  # fmt: skip
 
 
@@ -215,6 +217,11 @@ class Backbone(Plugin):
         Sizes inside are not declared: the pass on the meta device finds them.
         """
 
+    @property
+    def is_random(self) -> bool:
+        """Whether its weights before training depend on the seed; False where all of them are given."""
+        return True
+
     def initialise(self, cut: Cut) -> Sequence[str]:
         """Fill a network that `build` made with the weights that the options name; remarks for the run's log.
 
@@ -303,3 +310,54 @@ class Metric(Plugin):
     @abstractmethod
     def build(self, network: MultiModalNetwork) -> StreamingMetric | SplitMetric | TrainingMetric:
         """The working metric."""
+
+
+# ---------------------------------------------------------------- analysis
+
+
+@attrs.frozen(eq=False)
+class StageOutput:
+    """What an earlier stage has left: `values` and `arrays` by name, and its feature `table` if it has one.
+
+    Names are those of reports: `split/name` of a stage that trained, `stage/name` of an analysis.
+    """
+
+    stage: str
+    values: Mapping[str, float]
+    arrays: Mapping[str, LabelledArray] = attrs.field(factory=dict)
+    table: FeatureTable | None = None
+
+
+@attrs.frozen(eq=False)
+class AnalysisResult:
+    """What an analysis comes to: `values` and `arrays` by name, recorded as `stage/name`.
+
+    `remarks` are lines for the run's log.
+    """
+
+    values: Mapping[str, float]
+    arrays: Mapping[str, LabelledArray] = attrs.field(factory=dict)
+    remarks: Sequence[str] = ()
+
+
+class Analysis(Plugin):
+    """Works on what earlier stages have left, and trains nothing: it is deterministic.
+
+    Whatever it draws at random is keyed by an option of its own. The same options, inputs and code give the
+    same result, which may therefore be taken from another run.
+    """
+
+    kind = "analysis"
+    #: The names under which it reads feature tables, and those under which it reads stages of any kind.
+    tables: ClassVar[tuple[str, ...]] = ()
+    outputs: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def analyse(self, inputs: Mapping[str, StageOutput], *, workers: int) -> AnalysisResult:
+        """The result, computed by up to `workers` processes or threads, on which it must not depend.
+
+        `inputs` has an entry for each name of `tables`, with its table, and for each of `outputs`.
+
+        Raises:
+            DataError: inputs do not fit each other, or cannot be analysed.
+        """

@@ -49,6 +49,11 @@ class Augmentation(ABC):
 
     stream: str
 
+    @property
+    def is_random(self) -> bool:
+        """Whether samples are changed at random: refused in evaluation, unless a spec asks for it."""
+        return True
+
     @abstractmethod
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
         """The transformed batch, of the same dtype; `samples` (N,) are positions in the split."""
@@ -59,6 +64,11 @@ class HorizontalFlip(Augmentation):
     """Mirror the last axis of each sample with probability `p`."""
 
     p: float = 0.5
+
+    @property
+    def is_random(self) -> bool:
+        """Not where nothing or everything is mirrored."""
+        return 0 < self.p < 1
 
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
         """Each sample as it is, or mirrored."""

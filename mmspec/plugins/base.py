@@ -46,7 +46,10 @@ class DataInfo:
 
 @attrs.frozen(kw_only=True)
 class Outline:
-    """What a spec as a whole says, told to each plugin so that it can refuse what does not fit."""
+    """What a stage as a whole says, told to each plugin so that it can refuse what does not fit.
+
+    `reads` are the names under which the stage reads what earlier ones have left.
+    """
 
     modalities: tuple[str, ...]
     stages: Mapping[str, tuple[str, ...]]
@@ -54,6 +57,7 @@ class Outline:
     splits: Mapping[str, Role]
     fusion: type[Fusion] | None
     metric_names: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -5,56 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-import attrs
-
-from mmspec.errors import Location
-from mmspec.plugins.api import DataInfo, Outline
+from mmspec.plugins.api import Outline
 from mmspec.plugins.parts import Part
-from mmspec.plugins.stage import VALIDATION, StageParts
+from mmspec.plugins.stage import SPLIT_LISTS, VALIDATION, StageParts
+from mmspec.plugins.stage_graph import Misfit, at, check_graph, data_of, key_at
+from mmspec.spec.model import AnalysisStage
 from mmspec.spec.scan import Path
 from mmspec.spec.words import dotted, listed, show, suggestion
 
 
-@attrs.frozen
-class Misfit:
-    """Something that does not fit: where it stands, what it is, and what to do."""
-
-    where: Location
-    what: str
-    hint: str | None = None
-
-
-def check_stage(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:
-    """All that does not fit in one stage; `earlier` are the stages before it."""
-    for check in _CHECKS:
-        yield from check(parts)
-    yield from _initial_weights(parts, earlier)
-
-
-def _at(parts: StageParts, *path: str | int) -> Location:
-    return parts.root.find(path).where()
-
-
-def _key(parts: StageParts, *path: str | int) -> Location:
-    node = parts.root.find(path)
-    return (node.key or node.place).location()
-
-
-def _data(parts: StageParts) -> DataInfo | None:
-    return parts.dataset.answer if parts.dataset is not None else None
+def check_stage(parts: StageParts, earlier: Mapping[str, StageParts]) -> Iterator[Misfit]:
+    """All that does not fit in one stage; `earlier` are the stages before it, by name."""
+    if parts.kind is not AnalysisStage:
+        for check in _CHECKS:
+            yield from check(parts)
+    yield from check_graph(parts, earlier)
 
 
 # ---------------------------------------------------------------- branches and fusion
 
 
 def _modalities_exist(parts: StageParts) -> Iterator[Misfit]:
-    data = _data(parts)
+    data = data_of(parts)
     if data is None or parts.dataset is None:
         return
     for name in parts.modalities:
         if name not in data.modalities:
             yield Misfit(
-                _key(parts, "modalities", name),
+                key_at(parts, "modalities", name),
                 f"{dotted(('modalities', name))}: dataset {parts.dataset.record.name} has no such modality",
                 suggestion(name, data.modalities, of="it has"),
             )
@@ -63,7 +41,7 @@ def _modalities_exist(parts: StageParts) -> Iterator[Misfit]:
 def _fusion_has_something_to_fuse(parts: StageParts) -> Iterator[Misfit]:
     if parts.fusion is not None and len(parts.modalities) == 1:
         yield Misfit(
-            _at(parts, "fusion"),
+            at(parts, "fusion"),
             f"fusion: there is nothing to fuse, {next(iter(parts.modalities))} is the only modality",
             'remove [fusion] (in a variant: drop = ["fusion"]), or add a second [modalities.NAME]',
         )
@@ -95,7 +73,7 @@ def _fusion_spot(
         if part is not None and part.answer is not None:
             alike.setdefault(part.answer, []).append(modality)
     for order, modalities in alike.items():
-        stage, where = stages[modalities[0]], _at(parts, *spot)
+        stage, where = stages[modalities[0]], at(parts, *spot)
         branches = ("branch " if len(modalities) == 1 else "branches ") + " and ".join(modalities)
         if stage not in order:
             has = "has" if len(modalities) == 1 else "have"
@@ -116,14 +94,14 @@ def _fusion_modalities(parts: StageParts, entry: Mapping[str, str], path: Path) 
     for modality in entry:
         if modality not in parts.modalities:
             yield Misfit(
-                _key(parts, *path, modality),
+                key_at(parts, *path, modality),
                 f"{dotted((*path, modality))}: there is no such modality",
                 suggestion(modality, parts.modalities, of="modalities"),
             )
     for modality in parts.modalities:
         if modality not in entry:
             yield Misfit(
-                _at(parts, *path),
+                at(parts, *path),
                 f"{dotted(path)}: the stage of modality {modality} is missing",
                 f'add {modality} = "…"',
             )
@@ -163,18 +141,18 @@ def _balancing_has_what_it_needs(parts: StageParts) -> Iterator[Misfit]:
 
 
 def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
-    data = _data(parts)
+    data = data_of(parts)
     if data is None or parts.dataset is None:
         return
     if [name for name, role in data.splits.items() if role == "train"] != ["train"]:
         yield Misfit(
-            _at(parts, "dataset", "use"),
+            at(parts, "dataset", "use"),
             f"dataset: {parts.dataset.record.title} has no split train that is the only one to train on",
             "this is a mistake of the plugin, not of the spec",
         )
     if "split" in parts.root.table and VALIDATION in data.splits:
         yield Misfit(
-            _at(parts, "split"),
+            at(parts, "split"),
             f"split: dataset {parts.dataset.record.name} has a split {VALIDATION} of its own",
             "remove [split]",
         )
@@ -182,35 +160,36 @@ def _splits_are_distinct(parts: StageParts) -> Iterator[Misfit]:
         group = getattr(parts.split, key, None)
         if isinstance(group, str) and group not in data.groups:
             yield Misfit(
-                _at(parts, "split", key),
+                at(parts, "split", key),
                 f"split.{key}: dataset {parts.dataset.record.name} has no groups {show(group)}",
                 suggestion(group, data.groups, of="it has"),
             )
     if parts.split is not None and parts.split.group_by and isinstance(parts.split.stratify, str):
         yield Misfit(
-            _at(parts, "split", "stratify"),
+            at(parts, "split", "stratify"),
             "split: group_by keeps groups whole, and stratify takes a share of each",
             "choose one of them",
         )
 
 
 def _evaluated_splits_exist(parts: StageParts) -> Iterator[Misfit]:
-    for key, names in parts.evaluated.items():
-        yield from _listed_splits_exist(parts, key, names or ())
+    for key in SPLIT_LISTS:
+        yield from _listed_splits_exist(parts, ("evaluate", key), parts.evaluated.get(key))
+    if parts.extract is not None:
+        yield from _listed_splits_exist(parts, ("extract", "splits"), parts.extract.splits)
 
 
-def _listed_splits_exist(parts: StageParts, key: str, names: tuple[str, ...]) -> Iterator[Misfit]:
+def _listed_splits_exist(
+    parts: StageParts, path: tuple[str, str], names: tuple[str, ...] | None
+) -> Iterator[Misfit]:
     seen: set[str] = set()
-    for index, name in enumerate(names):
-        where = _at(parts, "evaluate", key, index)
+    for index, name in enumerate(names or ()):
+        where, what = at(parts, *path, index), f"{dotted((*path, index))}: "
         if parts.splits is not None and name not in parts.splits:
-            yield Misfit(
-                where,
-                f"evaluate.{key}[{index}]: there is no split {show(name)}",
-                suggestion(name, parts.splits, of="splits"),
-            )
+            hint = suggestion(name, parts.splits, of="splits")
+            yield Misfit(where, f"{what}there is no split {show(name)}", hint)
         if name in seen:
-            yield Misfit(where, f"evaluate.{key}[{index}]: {name} stands here twice")
+            yield Misfit(where, f"{what}{name} stands here twice")
         seen.add(name)
 
 
@@ -230,7 +209,7 @@ def _nothing_is_selected_on_test(parts: StageParts) -> Iterator[Misfit]:
 
 def _metric_is_usable(parts: StageParts, path: Path, metric: str) -> Iterator[Misfit]:
     split, slash, name = metric.partition("/")
-    where, what = _at(parts, *path), f"{dotted(path)}: {show(metric)}"
+    where, what = at(parts, *path), f"{dotted(path)}: {show(metric)}"
     if not (split and slash and name):
         yield Misfit(where, f"{what} names no metric", 'write "<split>/<name>", for example "val/accuracy"')
         return
@@ -297,10 +276,11 @@ def _outline(parts: StageParts) -> Outline | None:
     return Outline(
         modalities=tuple(parts.modalities),
         stages=stages,
-        data=_data(parts),
+        data=data_of(parts),
         splits=parts.splits or {},
         fusion=parts.fusion.cls if parts.fusion is not None else None,
         metric_names=tuple(part.record.name for part in parts.metrics if part is not None),
+        reads=tuple(parts.reads),
     )
 
 
@@ -331,25 +311,6 @@ def _asked(part: Part, outline: Outline) -> Iterator[Misfit]:
             path = (*part.path, mistake.option)
             spot = part.node.table.get(mistake.option, spot)
         yield Misfit(spot.where(), f"{dotted(path)}: {mistake.what}", mistake.hint)
-
-
-def _initial_weights(parts: StageParts, earlier: tuple[str, ...]) -> Iterator[Misfit]:
-    named: list[tuple[Path, str]] = [
-        (("assemble", i, "stage"), part.stage) for i, part in enumerate(parts.assemble)
-    ]
-    if parts.init_from is not None:
-        named.append((("init_from", "stage"), parts.init_from.stage))
-        if parts.assemble:
-            what = "assemble: there is init_from as well"
-            yield Misfit(_key(parts, "assemble"), what, "put its stage into assemble")
-    for path, stage in named:
-        if stage not in earlier:
-            yield Misfit(
-                _at(parts, *path),
-                f"{dotted(path[:-1])}: no stage called {show(stage)} comes before"
-                + (f" {parts.name}" if earlier or stage != parts.name else ""),
-                suggestion(stage, earlier, of="stages before it"),
-            )
 
 
 _CHECKS: tuple[Callable[[StageParts], Iterator[Misfit]], ...] = (

@@ -25,6 +25,7 @@ _HEADERS = {
     "optimizer": "[optimizer]",
     "schedule": "[schedule]",
     "sampler": "[sampler]",
+    "analysis": "[stages.analysis]",
     "metric": "[[evaluate.metrics]]",
     "tracker": "[track]",
     "launcher": "[launch]",

@@ -44,14 +44,17 @@ class RecordedRow:
 
 @attrs.frozen(eq=False)
 class LabelledArray:
-    """An array that a metric measured (a confusion matrix): its axes, outermost first, and their entries.
+    """An array that a metric or analysis leaves (a confusion matrix): its axes, outermost first, and entries.
 
-    `values` has the shape (len(entries[0]), len(entries[1]), …); axis i is called `axes[i]`.
+    `values` has the shape (len(entries[0]), len(entries[1]), …); axis i is called `axes[i]`. `classes` may
+    say of the entries along each axis which class they are of (objects of categories): pictures draw borders
+    between classes.
     """
 
     values: np.ndarray
     axes: tuple[str, ...]
     entries: tuple[tuple[str, ...], ...]
+    classes: tuple[tuple[str, ...], ...] = ()
 
 
 @attrs.frozen(eq=False, slots=False)

@@ -24,7 +24,7 @@ KINDS: Mapping[str, type[api.Plugin]] = {
     base.kind: base
     for base in (
         api.Dataset, api.Backbone, api.Fusion, api.Balancing, api.Objective, api.Optimizer, api.Schedule,
-        api.Metric, api.Sampler, api.Tracker, api.Launcher, api.RunSource, api.Figure,
+        api.Metric, api.Sampler, api.Analysis, api.Tracker, api.Launcher, api.RunSource, api.Figure,
     )
 }  # fmt: skip
 

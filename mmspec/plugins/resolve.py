@@ -12,7 +12,8 @@ from mmspec.plugins.checks import check_stage
 from mmspec.plugins.parts import Part, Workshop
 from mmspec.plugins.plan import PluginOrigin, RunPlan
 from mmspec.plugins.registry import Registry, default_registry
-from mmspec.plugins.stage import StageParts, StageReader, plan_of, plugin_list
+from mmspec.plugins.stage import StageParts, StageReader, plugin_list
+from mmspec.plugins.stage_plan import plan_of
 from mmspec.spec.expand import Expansion, Point, StageTree, expand
 from mmspec.spec.findings import Context, Findings
 from mmspec.spec.load import Document
@@ -80,7 +81,7 @@ def _plans(expansion: Expansion, findings: Findings, registry: Registry) -> Iter
         stages: list[StageParts] = []
         for tree in point.stages:
             parts = reader.read(tree)
-            for misfit in check_stage(parts, tuple(stage.name for stage in stages)):
+            for misfit in check_stage(parts, {stage.name: stage for stage in stages}):
                 findings.add(misfit.what, misfit.where, misfit.hint, tree.context)
             stages.append(parts)
             contexts.append(tree.context)

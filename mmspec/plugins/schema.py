@@ -16,7 +16,6 @@ import attrs
 
 from mmspec.errors import PluginError
 from mmspec.plugins.registry import Registry
-from mmspec.plugins.stage import SPLIT_LISTS
 from mmspec.spec import model
 from mmspec.spec.structure import fields, plain
 from mmspec.spec.tree import SHORTHAND
@@ -33,8 +32,10 @@ _SIMPLE: Mapping[Any, Schema] = {
 }
 
 #: Keys of a stage that name a plugin, and its kind; `at` and `groups` are the spec's own keys beside `use`.
-_SLOTS = ("dataset", "fusion", "balancing", "objective", "optimizer", "schedule", "sampler")
+_SLOTS = ("dataset", "fusion", "balancing", "objective", "optimizer", "schedule", "sampler", "analysis")
 _CORE: Mapping[str, type] = {"fusion": model.Fusion, "optimizer": model.Optimizer}
+#: Keys of a spec whose stages are not all of the kind that trains, or not whole at the top.
+_ELSEWHERE = ("extends", "stages", "variants", "extract", "analysis")
 
 
 def schema(registry: Registry) -> Schema:
@@ -65,7 +66,7 @@ def schema(registry: Registry) -> Schema:
         "additionalProperties": False,
         "if": {
             "required": ["name"],
-            "not": {"anyOf": [{"required": [key]} for key in ("extends", "stages", "variants")]},
+            "not": {"anyOf": [{"required": [key]} for key in _ELSEWHERE]},
         },
         "then": _complete(registry),
     }
@@ -95,7 +96,7 @@ def _header_properties(registry: Registry) -> Schema:
 
 
 def _stage_properties(registry: Registry) -> Schema:
-    known = fields(model.Stage)
+    known = {name: field for kind in model.STAGE_KINDS for name, field in fields(kind).items()}
     special = {slot: _plugin(registry, slot) for slot in _SLOTS}
     modality = {"backbone": _plugin(registry, "backbone")}
     special["modalities"] = {"type": "object", "additionalProperties": _table(modality)}
@@ -104,9 +105,17 @@ def _stage_properties(registry: Registry) -> Schema:
     special["evaluate"] = _table(
         {
             "metrics": _described(metrics, evaluate["metrics"]),
-            **{key: _described(_of_type(evaluate[key].type), evaluate[key]) for key in SPLIT_LISTS},
+            **{
+                key: _described(_of_type(field.type), field)
+                for key, field in evaluate.items()
+                if key != "metrics"
+            },
         }
     )
+    special["reads"] = {
+        "type": "object",
+        "additionalProperties": {"anyOf": [{"type": "string"}, _of_type(model.Read)]},
+    }
     properties = {}
     for name in model.STAGE_KEYS:
         inside = special.get(name) or _of_type(known[name].type)

@@ -10,12 +10,24 @@ import attrs
 from mmspec.errors import Location
 from mmspec.plugins.api import Role
 from mmspec.plugins.parts import Part, Workshop
-from mmspec.plugins.plan import StagePlan
+from mmspec.plugins.plan import INPUT, PluginOrigin
 from mmspec.spec.expand import StageTree
 from mmspec.spec.findings import Context, Findings
-from mmspec.spec.model import Evaluate, InitFrom, Modality, Select, Split, Stage, Train
+from mmspec.spec.model import (
+    AnalysisStage,
+    Evaluate,
+    Extract,
+    ExtractStage,
+    InitFrom,
+    Modality,
+    Read,
+    Select,
+    Split,
+    Stage,
+    Train,
+)
 from mmspec.spec.source import Place, Source
-from mmspec.spec.structure import plain
+from mmspec.spec.structure import fields
 from mmspec.spec.tree import Node, expanded
 from mmspec.spec.typed import typed
 from mmspec.spec.words import describe, dotted, listed, suggestion
@@ -32,34 +44,43 @@ class StageParts:
     """What a stage says, as far as it could be understood: what is None is absent or mistaken."""
 
     name: str
+    kind: type
     root: Node
     context: Context
-    dataset: Part | None
-    modalities: Mapping[str, Node]
-    backbones: Mapping[str, Part | None]
-    fusion: Part | None
-    balancing: Part | None
-    objective: Part | None
-    optimizer: Part | None
-    schedule: Part | None
-    sampler: Part | None
-    metrics: tuple[Part | None, ...]
-    split: Split | None
-    train: Train | None
-    select: Select | None
-    evaluated: Mapping[str, tuple[str, ...] | None]
-    init_from: InitFrom | None
-    assemble: tuple[InitFrom, ...]
-    freeze: tuple[str, ...]
+    dataset: Part | None = None
+    modalities: Mapping[str, Node] = attrs.field(factory=dict)
+    backbones: Mapping[str, Part | None] = attrs.field(factory=dict)
+    fusion: Part | None = None
+    balancing: Part | None = None
+    objective: Part | None = None
+    optimizer: Part | None = None
+    schedule: Part | None = None
+    sampler: Part | None = None
+    metrics: tuple[Part | None, ...] = ()
+    split: Split | None = None
+    train: Train | None = None
+    select: Select | None = None
+    evaluated: Mapping[str, Any] = attrs.field(factory=dict)
+    init_from: InitFrom | None = None
+    assemble: tuple[InitFrom, ...] = ()
+    freeze: tuple[str, ...] = ()
+    extract: Extract | None = None
+    analysis: Part | None = None
+    reads: Mapping[str, Read] = attrs.field(factory=dict)
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """All plugins of the stage that could be made."""
         every = (
             self.dataset, *self.backbones.values(), self.fusion, self.balancing, self.objective,
-            self.optimizer, self.schedule, self.sampler, *self.metrics,
+            self.optimizer, self.schedule, self.sampler, *self.metrics, self.analysis,
         )  # fmt: skip
         return tuple(part for part in every if part is not None)
+
+    @property
+    def origins(self) -> tuple[PluginOrigin, ...]:
+        """Where its plugins come from, each once, in the order of their use."""
+        return tuple(dict.fromkeys(part.record.origin for part in self.parts))
 
     @property
     def splits(self) -> dict[str, Role] | None:
@@ -84,42 +105,86 @@ class StageReader:
 
     def read(self, tree: StageTree) -> StageParts:
         """All parts of a stage; mistakes go to the workshop's findings."""
+        table = tree.root.table
+        if "analysis" in table:
+            if "extract" in table:
+                where, hint = table["extract"].where(), "make a stage of each"
+                what = f"extract: stage {tree.name} has an analysis as well"
+                self.workshop.findings.add(what, where, hint, tree.context)
+            return StageParts(tree.name, AnalysisStage, tree.root, tree.context, **self._analysis(tree))
+        if "extract" in table:
+            return StageParts(tree.name, ExtractStage, tree.root, tree.context, **self._extract(tree))
+        return StageParts(tree.name, Stage, tree.root, tree.context, **self._training(tree))
+
+    def _analysis(self, tree: StageTree) -> dict[str, Any]:
+        return {"analysis": self._plugin(tree, "analysis"), "reads": self._reads(tree)}
+
+    def _extract(self, tree: StageTree) -> dict[str, Any]:
+        """Of `train` it takes what decides how a network is computed."""
+        extract = self._table(tree, "extract", Extract)
+        train = self._table(tree, "train", Train) if "train" in tree.root.table else Train(epochs=0)
+        of_samples = extract is not None and extract.layer == INPUT
+        network = {} if of_samples else self._network(tree)
+        return {
+            "dataset": self._plugin(tree, "dataset"),
+            "split": self._table(tree, "split", Split),
+            **network,
+            "extract": extract,
+            "train": None if train is None else _computing(train),
+        }
+
+    def _network(self, tree: StageTree) -> dict[str, Any]:
+        """Branches, fusion, and where the weights come from."""
         root, context = tree.root, tree.context
         modalities = self._modalities(root, context)
+        return {
+            "modalities": modalities,
+            "backbones": {name: self._backbone(name, node, context) for name, node in modalities.items()},
+            "fusion": self._plugin(tree, "fusion") if "fusion" in root.table else None,
+            "init_from": self._table(tree, "init_from", InitFrom),
+            "assemble": self._table(tree, "assemble", tuple[InitFrom, ...]) or (),
+        }
+
+    def _training(self, tree: StageTree) -> dict[str, Any]:
+        root, context = tree.root, tree.context
+        singles = ("dataset", "balancing", "objective", "optimizer", "schedule", "sampler")
+        plugins = {key: self._plugin(tree, key) for key in singles}
+        network = self._network(tree)
         metrics, evaluated = self._evaluate(root, context)
-
-        def plugin(key: str) -> Part | None:
-            node = root.table.get(key) or self._default(key, context)
-            return None if node is None else self.workshop.part(key, node, (key,), context)
-
-        def table(key: str, kind: Any) -> Any:
-            node = root.table.get(key)
-            return None if node is None else self._value(expanded(node, (key,)), kind, key, context)
-
         if "train" not in root.table:
             self._missing("train", "add [train] with epochs = …", context)
-        return StageParts(
-            name=tree.name,
-            root=root,
-            context=context,
-            dataset=plugin("dataset"),
-            modalities=modalities,
-            backbones={name: self._backbone(name, node, context) for name, node in modalities.items()},
-            fusion=plugin("fusion") if "fusion" in root.table else None,
-            balancing=plugin("balancing"),
-            objective=plugin("objective"),
-            optimizer=plugin("optimizer"),
-            schedule=plugin("schedule"),
-            sampler=plugin("sampler"),
-            metrics=metrics,
-            split=table("split", Split),
-            train=table("train", Train),
-            select=table("select", Select),
-            evaluated=evaluated,
-            init_from=table("init_from", InitFrom),
-            assemble=table("assemble", tuple[InitFrom, ...]) or (),
-            freeze=table("freeze", tuple[str, ...]) or (),
+        return {
+            **plugins,
+            **network,
+            "metrics": metrics,
+            "evaluated": evaluated,
+            "split": self._table(tree, "split", Split),
+            "train": self._table(tree, "train", Train),
+            "select": self._table(tree, "select", Select),
+            "freeze": self._table(tree, "freeze", tuple[str, ...]) or (),
+            "reads": self._reads(tree),
+        }
+
+    def _plugin(self, tree: StageTree, key: str) -> Part | None:
+        node = tree.root.table.get(key) or self._default(key, tree.context)
+        return None if node is None else self.workshop.part(key, node, (key,), tree.context)
+
+    def _table(self, tree: StageTree, key: str, kind: Any) -> Any:
+        node = tree.root.table.get(key)
+        return None if node is None else self._value(expanded(node, (key,)), kind, key, tree.context)
+
+    def _reads(self, tree: StageTree) -> Mapping[str, Read]:
+        node = tree.root.table.get("reads")
+        if node is None:
+            return {}
+        whole = {name: expanded(inner, ("reads", name)) for name, inner in node.table.items()}
+        if not isinstance(node.value, dict):
+            return self._value(node, dict[str, Read], "reads", tree.context) or {}
+        spread = Node(whole, node.place, node.key)
+        found: Mapping[str, Read] | None = typed(
+            spread, dict[str, Read], ("reads",), self.workshop.findings, tree.context
         )
+        return found or {}
 
     def _missing(self, key: str, hint: str, context: Context) -> None:
         self.workshop.findings.add(f"{key} is missing", self.home, hint, context)
@@ -179,10 +244,8 @@ class StageReader:
             return None
         return self.workshop.part("backbone", node.table["backbone"], (*path, "backbone"), context)
 
-    def _evaluate(
-        self, root: Node, context: Context
-    ) -> tuple[tuple[Part | None, ...], dict[str, tuple[str, ...] | None]]:
-        """The metrics of `[evaluate]`, and its lists of splits by key."""
+    def _evaluate(self, root: Node, context: Context) -> tuple[tuple[Part | None, ...], dict[str, Any]]:
+        """The metrics of `[evaluate]`, and what else it says by key."""
         findings = self.workshop.findings
         table = root.table.get("evaluate")
         if table is not None and not isinstance(table.value, dict):
@@ -195,10 +258,12 @@ class StageReader:
                 where = (child.key or child.place).location()
                 hint = suggestion(key, known, of="keys here")
                 findings.add(f"{dotted(('evaluate', key))}: no such key", where, hint, context)
-        evaluated: dict[str, tuple[str, ...] | None] = dict.fromkeys(SPLIT_LISTS)
-        for key in SPLIT_LISTS:
-            if key in inside:
-                evaluated[key] = typed(inside[key], tuple[str, ...], ("evaluate", key), findings, context)
+        evaluated: dict[str, Any] = {}
+        for key, field in fields(Evaluate).items():
+            if key != "metrics":
+                evaluated[key] = field.default
+                if key in inside:
+                    evaluated[key] = typed(inside[key], field.type, ("evaluate", key), findings, context)
         return self._metrics(inside.get("metrics"), context), evaluated
 
     def _metrics(self, node: Node | None, context: Context) -> tuple[Part | None, ...]:
@@ -235,61 +300,15 @@ def plugin_list(
     return tuple(parts)
 
 
-def plan_of(parts: StageParts) -> StagePlan:
-    """The plan of a stage in which nothing is wrong."""
-    whole: Any = parts
-    backbones: dict[str, Any] = dict(parts.backbones)
-    metrics: tuple[Any, ...] = parts.metrics
-    stage = Stage(
-        dataset=whole.dataset.use,
-        split=parts.split,
-        modalities={name: Modality(backbone=part.use) for name, part in backbones.items()},
-        fusion=None if parts.fusion is None else whole.fusion.use,
-        balancing=whole.balancing.use,
-        objective=whole.objective.use,
-        optimizer=whole.optimizer.use,
-        schedule=whole.schedule.use,
-        sampler=whole.sampler.use,
-        train=whole.train,
-        select=parts.select,
-        evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
-        init_from=parts.init_from,
-        assemble=parts.assemble,
-        freeze=parts.freeze,
-    )
-    resolved = {
-        "name": parts.name,
-        "dataset": whole.dataset.resolved,
-        "split": plain(parts.split),
-        "modalities": {name: {"backbone": part.resolved} for name, part in backbones.items()},
-        "fusion": None if parts.fusion is None else parts.fusion.resolved,
-        "balancing": whole.balancing.resolved,
-        "objective": whole.objective.resolved,
-        "optimizer": whole.optimizer.resolved,
-        "schedule": whole.schedule.resolved,
-        "sampler": whole.sampler.resolved,
-        "train": plain(parts.train),
-        "select": plain(parts.select),
-        "evaluate": {
-            "metrics": [part.resolved for part in metrics],
-            **{key: plain(splits) for key, splits in parts.evaluated.items()},
-        },
-        "init_from": plain(parts.init_from),
-        "assemble": plain(parts.assemble),
-        "freeze": list(parts.freeze),
-    }
-    return StagePlan(
-        name=parts.name,
-        spec=stage,
-        resolved=resolved,
-        splits=parts.splits or {},
-        dataset=whole.dataset.plugin,
-        backbones={name: part.plugin for name, part in backbones.items()},
-        fusion=None if parts.fusion is None else parts.fusion.plugin,
-        balancing=whole.balancing.plugin,
-        objective=whole.objective.plugin,
-        optimizer=whole.optimizer.plugin,
-        schedule=whole.schedule.plugin,
-        sampler=whole.sampler.plugin,
-        metrics={part.record.name: part.plugin for part in metrics},
+def _computing(train: Train) -> Train:
+    """What of `train` decides how a network is computed, and how quickly; nothing is trained."""
+    return Train(
+        epochs=0,
+        batch_size=train.eval_batch_size or train.batch_size,
+        precision=train.precision,
+        device=train.device,
+        channels_last=train.channels_last,
+        threads=train.threads,
+        workers=train.workers,
+        packed=train.packed,
     )

@@ -37,11 +37,19 @@ T = TypeVar("T")
 
 @attrs.frozen(eq=False)
 class Batch:
-    """Samples on the device: `inputs` {modality: (N, C, *space)}, `target` (N,), `index` (N,) in it."""
+    """Samples on the device: `inputs` {modality: (N, C, *space)}, `target` (N,), `index` (N,) in the split.
+
+    `groups` {grouping: (N,) int64} number the groups of each of the dataset's groupings from 0, the same in
+    all splits, in the order of their sorted names, which are `group_names`. `tables` {name: (N, D)} are the
+    rows of these samples in the feature tables that the stage reads, in the dtype of the inputs.
+    """
 
     inputs: Mapping[str, Tensor]
     target: Tensor
     index: Tensor
+    groups: Mapping[str, Tensor] = attrs.field(factory=dict)
+    group_names: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    tables: Mapping[str, Tensor] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self.target)

@@ -1,7 +1,7 @@
 """Arrays that metrics leave: arrays/<stage>/<split>/<name>.npz, each written whole.
 
-In a file, `values` is the array, `axes` are the names of its axes, and `entries_0`, `entries_1`, … what
-stands along them. The same array gives the same bytes.
+In a file, `values` is the array, `axes` are the names of its axes, `entries_0`, `entries_1`, … what stands
+along them, and `classes_0`, … the classes of that, if they are told. The same array gives the same bytes.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import LabelledArray
@@ -31,6 +31,7 @@ def _content(array: LabelledArray) -> bytes:
 
     parts = {"values": array.values, "axes": np.array(array.axes, dtype=str)}
     parts |= {f"entries_{i}": np.array(entries, dtype=str) for i, entries in enumerate(array.entries)}
+    parts |= {f"classes_{i}": np.array(classes, dtype=str) for i, classes in enumerate(array.classes)}
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as whole:
         for name, part in parts.items():
@@ -52,6 +53,8 @@ def read_array(run: Path, stage: str, name: str) -> LabelledArray | None:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             values, axes = file["values"], tuple(map(str, file["axes"]))
             entries = tuple(tuple(map(str, file[f"entries_{i}"])) for i in range(len(axes)))
+            classed = range(len(axes) if "classes_0" in file.files else 0)
+            classes = tuple(tuple(map(str, file[f"classes_{i}"])) for i in classed)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -59,9 +62,25 @@ def read_array(run: Path, stage: str, name: str) -> LabelledArray | None:
         raise RecordError(Problem(said, Location(str(path)))) from None
     except Exception as error:  # noqa: BLE001 - numpy and zipfile raise many things at damaged files
         raise RecordError(Problem(f"is damaged: {error}", Location(str(path)))) from None
-    if values.shape != tuple(map(len, entries)):
+    if any(values.shape != tuple(map(len, named)) for named in (entries, classes or entries)):
         raise RecordError(Problem("is damaged: more or fewer entries than values", Location(str(path))))
-    return LabelledArray(values, axes, entries)
+    return LabelledArray(values, axes, entries, classes)
+
+
+def read_arrays(run: Path, stage: str) -> dict[str, LabelledArray]:
+    """All arrays of a stage, by name.
+
+    Raises:
+        RecordError: one cannot be read, or is damaged.
+    """
+    root = run / "arrays" / quote(stage, safe="")
+    found = {}
+    for path in sorted(root.glob("*/*.npz")):
+        name = f"{unquote(path.parent.name)}/{unquote(path.stem)}"
+        array = read_array(run, stage, name)
+        assert array is not None, "the file is there"
+        found[name] = array
+    return found
 
 
 def _path(run: Path, stage: str, name: str) -> Path:

@@ -17,7 +17,7 @@ import attrs
 from mmspec.errors import Location, Problem, RecordError
 from mmspec.plugins.recorded import Kind, LabelledArray
 from mmspec.records import lock
-from mmspec.records.arrays import write_arrays
+from mmspec.records.arrays import read_arrays, write_arrays
 from mmspec.records.files import read_json, write_json, write_text
 from mmspec.records.metrics import MetricsLog
 from mmspec.records.read import read_progress
@@ -137,6 +137,10 @@ class RunDirectory:
     def arrays(self, stage: str, arrays: Mapping[str, LabelledArray]) -> None:
         """Write what metrics leave at the end of a stage, by `split/name`."""
         write_arrays(self.path, stage, arrays)
+
+    def arrays_of(self, stage: str) -> Mapping[str, LabelledArray]:
+        """The arrays that an earlier stage has left, by name."""
+        return read_arrays(self.path, stage)
 
     def graph(self, graph: DrawnGraph) -> None:
         """Write what was built, as data and as a picture."""

@@ -57,8 +57,16 @@ class RunRecord(RecordedRun):
         return read_rows(self.path / "metrics.jsonl", kind, names, stage)
 
     def array(self, name: str) -> LabelledArray | None:
-        """An array of the last stage, by `split/name`; None unless the run is finished and has it."""
-        return read_array(self.path, self.spec["stages"][-1]["name"], name) if self.result else None
+        """An array by `split/name` of the last stage that has one of this name; None in unfinished runs.
+
+        `stage/split/name` is that of one stage, as with values.
+        """
+        stages = [str(stage["name"]) for stage in self.spec["stages"]] if self.result else []
+        first, _, rest = name.partition("/")
+        if first in stages and "/" in rest:
+            return read_array(self.path, first, rest)
+        found = (read_array(self.path, stage, name) for stage in reversed(stages))
+        return next((array for array in found if array is not None), None)
 
 
 @attrs.frozen

@@ -10,11 +10,11 @@ import attrs
 import tomli
 
 from mmspec.spec.findings import Findings
-from mmspec.spec.model import ROOT_KEYS, STAGE_KEYS
+from mmspec.spec.model import ROOT_KEYS, STAGE_KEYS, AnalysisStage, ExtractStage
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node, merge, without
 from mmspec.spec.typed import typed
-from mmspec.spec.words import describe, dotted, show, suggestion
+from mmspec.spec.words import describe, dotted, listed, show, suggestion
 
 #: Names that become folders.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -128,7 +128,21 @@ def stages(root: Node, findings: Findings) -> list[Layer]:
                 "use letters, digits, - _ and .",
             )
         layers.append(Layer({"stage": name}, _overlay(item, ("name",), ("stages", index), findings)))
+        _keys_of_its_kind(item, name, index, findings)
     return layers or [Layer({"stage": "train"})]
+
+
+def _keys_of_its_kind(item: Node, name: str, index: int, findings: Findings) -> None:
+    """Note what stands in the table of a stage that trains nothing and would not be looked at."""
+    for mark, kind in (("analysis", AnalysisStage), ("extract", ExtractStage)):
+        if mark in item.table:
+            known = attrs.fields_dict(kind)
+            for key, node in item.table.items():
+                if key in STAGE_KEYS and key not in known:
+                    what = f"stages[{index}].{key}: stage {name} has {mark}, so {key} would do nothing"
+                    where = (node.key or node.place).location()
+                    findings.add(what, where, f"it can have: {listed(known)}")
+            return
 
 
 def key_path(text: str) -> tuple[str, ...] | None:

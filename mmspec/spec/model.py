@@ -110,7 +110,7 @@ class Stop:
 class Train:
     """`[train]`: how long, how large, and on what."""
 
-    epochs: int = key("passes over the training set", validator=positive)
+    epochs: int = key("passes over the training set; 0: measure, train nothing", validator=not_negative)
     batch_size: int = key("samples a step", default=32, validator=positive)
     eval_batch_size: int | None = key(
         "samples a step when evaluating; batch_size if absent", default=None, validator=_if_given(positive)
@@ -151,6 +151,10 @@ class Evaluate:
     each_epoch: tuple[str, ...] | None = key(
         "splits measured after each epoch; absent: those of validation", default=None
     )
+    random_transforms: bool = key(
+        "let a dataset change samples at random where nothing is trained, as some published code does",
+        default=False,
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -165,35 +169,99 @@ class InitFrom:
 
 
 @attrs.frozen(kw_only=True)
-class Stage:
-    """What one stage of an experiment does: all that decides its numbers, but the seed."""
+class Extract:
+    """`extract`: write what a layer gives for every sample as a feature table, and train nothing."""
+
+    layer: str = key(
+        'what is written: "features" (what the classifier sees), "logits", "input" (the samples as the '
+        "dataset has them, without a network), or a layer of the branch by name, such as stages.conv5 or "
+        "stages.layer4.1.conv2",
+        default="features",
+    )
+    modality: str | None = key("the branch; absent: the only one there is", default=None)
+    pool: Literal["flatten", "mean"] = key(
+        "how a feature map (C, *space) becomes a row: all of it, or its mean over space", default="flatten"
+    )
+    splits: tuple[str, ...] | None = key("the splits whose samples are written; absent: all", default=None)
+    random_transforms: bool = key(
+        "let a dataset change these samples at random, as some published code does", default=False
+    )
+
+
+#: What `shuffle` calls the shuffling of single samples.
+SAMPLES = "samples"
+
+
+@attrs.frozen(kw_only=True)
+class Read:
+    """One entry of `reads`: what an earlier stage has left, as it is or as a control."""
+
+    stage: str = key("name of an earlier stage")
+    shuffle: str | None = key(
+        'a control: "samples" gives every sample the row of another at random, a grouping (object) gives '
+        "every group the rows of another",
+        default=None,
+    )
+    seed: int = key("which way it is shuffled", default=0, validator=not_negative)
+
+
+@attrs.frozen(kw_only=True)
+class NetworkStage:
+    """What stages with a network have in common."""
 
     dataset: Use = key("where the samples come from")
     split: Split | None = key("validation taken from training; absent: the dataset's own", default=None)
     modalities: dict[str, Modality] = key("the branches, in this order")
     fusion: Fusion | None = key("units between the branches", default=None)
-    balancing: Use = key("the balancing strategy", default=Use("none"))
-    objective: Use = key("the loss", default=Use("cross_entropy"))
-    optimizer: Optimizer = key("the optimizer")
-    schedule: Use = key("the learning-rate schedule", default=Use("constant"))
-    sampler: Use = key("which training samples a step sees", default=Use("shuffle"))
     train: Train = key("how long, how large, on what")
-    select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
-    evaluate: Evaluate = key("what is measured", factory=Evaluate)
     init_from: InitFrom | None = key("start from an earlier stage's weights", default=None)
     assemble: tuple[InitFrom, ...] = key(
         "start from weights of several earlier stages, each with its patterns: body of one, head of another",
         default=(),
     )
+
+    @property
+    def weights_from(self) -> tuple[InitFrom, ...]:
+        """The earlier stages that its weights come from."""
+        return self.assemble if self.init_from is None else (self.init_from,)
+
+
+@attrs.frozen(kw_only=True)
+class Stage(NetworkStage):
+    """A stage that trains: all that decides its numbers, but the seed."""
+
+    balancing: Use = key("the balancing strategy", default=Use("none"))
+    objective: Use = key("the loss", default=Use("cross_entropy"))
+    optimizer: Optimizer = key("the optimizer")
+    schedule: Use = key("the learning-rate schedule", default=Use("constant"))
+    sampler: Use = key("which training samples a step sees", default=Use("shuffle"))
+    select: Select | None = key("which checkpoint is the model; absent: the last", default=None)
+    evaluate: Evaluate = key("what is measured", factory=Evaluate)
     freeze: tuple[str, ...] = key(
         "shell patterns over names of parameters that stay as they are, statistics of normalisation included",
         default=(),
     )
+    reads: dict[str, Read] = key(
+        "what earlier stages have left, by the names that objective, metrics or analysis know it by",
+        factory=dict,
+    )
 
-    @property
-    def parents(self) -> tuple[InitFrom, ...]:
-        """The earlier stages that it starts from."""
-        return self.assemble if self.init_from is None else (self.init_from,)
+
+@attrs.frozen(kw_only=True)
+class ExtractStage(NetworkStage):
+    """A stage that writes a feature table. Of `train` it uses batch size, arithmetic and device."""
+
+    extract: Extract = key("write a layer's output as a feature table; nothing is trained")
+
+
+@attrs.frozen(kw_only=True)
+class AnalysisStage:
+    """A stage that computes something from what earlier stages have left."""
+
+    analysis: Use = key("work on what earlier stages have left; nothing is trained")
+    reads: dict[str, Read] = key(
+        "what earlier stages have left, by the names that the analysis knows it by", factory=dict
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -208,11 +276,19 @@ class Header:
     launch: Use = key("where runs execute", default=Use("local"))
 
 
-STAGE_KEYS = tuple(attrs.fields_dict(Stage))
+#: The kinds of stages, told apart by a key that no other has.
+STAGE_KINDS: tuple[type, ...] = (Stage, ExtractStage, AnalysisStage)
+STAGE_KEYS = tuple(dict.fromkeys(name for kind in STAGE_KINDS for name in attrs.fields_dict(kind)))
 HEADER_KEYS = tuple(attrs.fields_dict(Header))
 
 #: All that may stand at the top of a spec.
 ROOT_KEYS = (*HEADER_KEYS, *STAGE_KEYS, "extends", "variants", "sweep", "stages")
 
 #: Tables of a stage that are the spec's own, with the record of each.
-OWN_TABLES: dict[str, type] = {"train": Train, "select": Select, "evaluate": Evaluate, "split": Split}
+OWN_TABLES: dict[str, type] = {
+    "train": Train,
+    "select": Select,
+    "evaluate": Evaluate,
+    "split": Split,
+    "extract": Extract,
+}

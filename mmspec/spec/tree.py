@@ -27,6 +27,8 @@ SHORTHAND = {
     "optimizer": "use",
     "schedule": "use",
     "sampler": "use",
+    "analysis": "use",
+    "extract": "layer",
     "launch": "use",
     "track": "use",
     "init_from": "stage",
@@ -112,6 +114,8 @@ def shorthand(path: Path) -> str | None:
     """The key that a string at `path` of a stage stands for, where a table is expected; None elsewhere."""
     if len(path) == 1:
         return SHORTHAND.get(str(path[0]))
+    if len(path) == 2 and path[0] == "reads":
+        return "stage"
     return "use" if len(path) == 3 and path[0] == "modalities" and path[2] == "backbone" else None
 
 

@@ -118,6 +118,11 @@ class Pretrained(Backbone):
         path = Path(self.weights)
         return self.published().get(self.weights) or hash_files(path.parent, [path.name])
 
+    @property
+    def is_random(self) -> bool:
+        """Only where it starts afresh."""
+        return self.weights == "none"
+
     def smoke(self) -> Self:
         """The same network with fresh weights."""
         return attrs.evolve(self, weights="none")

@@ -53,7 +53,12 @@ def test_resolved_is_plain_json_with_every_default(plans):
     assert stage["dataset"] == {"use": "digits", "root": "data", "noise": 0.02}
     assert stage["schedule"] == {"use": "constant"}
     assert stage["train"]["batch_size"] == 32
-    assert stage["evaluate"] == {"metrics": [{"use": "accuracy"}], "splits": None, "each_epoch": None}
+    assert stage["evaluate"] == {
+        "metrics": [{"use": "accuracy"}],
+        "splits": None,
+        "each_epoch": None,
+        "random_transforms": False,
+    }
 
 
 STAGED = (

@@ -1,0 +1,101 @@
+"""What a named layer of a network gives: found once on the meta device, computed batch by batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mmspec.errors import GraphError
+from mmspec.graph.network import FusedNetwork, Shapes, build_network
+from mmspec.plugins.plan import ExtractPlan
+
+FEATURES, LOGITS = "features", "logits"
+
+
+class _Reached(Exception):  # noqa: N818 - no error: what lies behind the layer need not be computed
+    """The layer has given its output."""
+
+    def __init__(self, output: Any) -> None:
+        super().__init__()
+        self.output = output
+
+
+class LayerOutput:
+    """What `layer` of the branch of `modality` gives for a batch, as rows (N, D).
+
+    "features" and "logits" are those of the branch; other names are of modules in the branch. Of a module
+    that runs several times, the first time counts.
+
+    Raises:
+        GraphError: the branch has no such layer.
+    """
+
+    def __init__(self, network: FusedNetwork, modality: str, layer: str, pool: str) -> None:
+        self._network, self._modality, self._layer, self._pool = network, modality, layer, pool
+        if layer not in (FEATURES, LOGITS):
+            module = _module(network.branches[modality], layer, modality)
+            module.register_forward_hook(_stop)
+
+    def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """One pass as far as needed. (N, D)"""
+        return as_rows(self.shaped(inputs), self._pool)
+
+    def shaped(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The output in its own shape (N, …)."""
+        try:
+            output = self._network(inputs)
+        except _Reached as reached:
+            if not isinstance(reached.output, Tensor):
+                given = type(reached.output).__name__
+                raise GraphError(f"extract.layer: {self._layer} gives {given}, not a tensor") from None
+            return reached.output
+        if self._layer not in (FEATURES, LOGITS):
+            raise GraphError(f"extract.layer: {self._layer} takes no part in a forward pass")
+        rows: Tensor = getattr(output, self._layer)[self._modality]
+        return rows
+
+
+def layer_shape(plan: ExtractPlan, shapes: Shapes) -> tuple[int, ...]:
+    """The shape of the layer's output without the batch axis, by a pass on the meta device.
+
+    Raises:
+        GraphError: there is no such layer.
+    """
+    with torch.device("meta"), torch.random.fork_rng(devices=[]):
+        network = build_network(plan, shapes, seed=0).eval()
+    output = LayerOutput(network, plan.modality, plan.spec.extract.layer, plan.spec.extract.pool)
+    inputs = {m: torch.empty((2, *shape), device="meta") for m, shape in shapes.inputs.items()}
+    with torch.no_grad():
+        return tuple(output.shaped(inputs).shape[1:])
+
+
+def width(shape: tuple[int, ...], pool: str) -> int:
+    """D, how many values a row has of an output of this shape."""
+    return shape[0] if pool == "mean" and len(shape) > 1 else math.prod(shape)
+
+
+def as_rows(output: Tensor, pool: str) -> Tensor:
+    """(N, …) as rows (N, D): flattened, or with `pool` "mean" the mean over all axes but the first two."""
+    if pool == "mean" and output.ndim > 2:
+        return output.flatten(2).mean(2)
+    return output.flatten(1)
+
+
+def _stop(_: nn.Module, __: Any, output: Any) -> None:
+    raise _Reached(output)
+
+
+def _module(branch: nn.Module, layer: str, modality: str) -> nn.Module:
+    try:
+        return branch.get_submodule(layer)
+    except AttributeError:
+        names = [name for name, _ in branch.named_modules() if name]
+        near = get_close_matches(layer, names, n=3, cutoff=0.4) or names[:3]
+        what = f"extract.layer: branch {modality} has no layer {layer!r}"
+        hint = f"it has {', '.join(near)}, …, and {FEATURES} and {LOGITS}"
+        raise GraphError(what, hint=hint) from None
