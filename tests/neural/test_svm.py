@@ -140,11 +140,10 @@ def test_fits_that_do_not_converge_are_counted_not_complained_of():
 
 
 def test_workers_change_no_bit():
-    features = planted(width=70)
+    features = 100 * planted()  # fits that never converge show each number that the solver has drawn
     for selection in ("nested", "legacy"):
-        one, two = (
-            scored(features, selection=selection, solver="dual", workers=workers) for workers in (1, 2)
-        )
+        options = {"selection": selection, "solver": "dual", "grid": (0.1, 10.0), "splits": 8}
+        one, two = (scored(features, workers=workers, **options) for workers in (1, 2))
         assert one.scores.tobytes() == two.scores.tobytes()
         assert one.chosen.tobytes() == two.chosen.tobytes()
         assert (one.fits, one.unconverged, one.names) == (two.fits, two.unconverged, two.names)
