@@ -84,7 +84,7 @@ class Run:
         from mmspec.graph.draw import as_mermaid, as_svg, as_text
 
         draw = {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}[style]
-        return draw(build_graph(self._stage(stage, NetworkPlan)))
+        return draw(build_graph(self._stage(stage, NetworkPlan)))  # type: ignore[type-abstract]
 
     def build(
         self,

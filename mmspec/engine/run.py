@@ -168,13 +168,13 @@ class _Work:
         self.recorder.graph(extraction.graph)
         if extraction.network is not None:
             self._begin(stage, extraction.network, extraction.remarks)
-        said = 0.0
+        said = time.monotonic()
 
         def told(split: str, done: int, rows: int) -> None:
             nonlocal said
             if self.should_stop():
                 raise Interrupted
-            if done == rows or time.monotonic() - said >= _SAY_EVERY:
+            if time.monotonic() - said >= _SAY_EVERY:
                 said = time.monotonic()
                 self.recorder.progress(stage=stage.name, epoch=1, epochs=1, step=done, steps=rows)
                 self.recorder.say(f"{stage.name}: {split}: {done} of {rows} samples")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from typing import Any
 
 import attrs
 
 from mmspec.plugins.discovery import source_hash
-from mmspec.plugins.plan import RunPlan
+from mmspec.plugins.plan import ExtractPlan, PluginOrigin, RunPlan
 
 #: The modules of mmspec that make numbers.
 ENGINE = ("mmspec.graph", "mmspec.data", "mmspec.engine", "mmspec.plugins.augment", "mmspec.plugins.working")
@@ -50,10 +50,45 @@ class Identity:
 def identify(plan: RunPlan, data: Mapping[str, str], *, smoke: bool = False) -> Identity:
     """The identity of a run on data with these fingerprints, {stage: fingerprint}."""
     spec_hash = hash_of_spec(plan, plan.seed)
-    code = _code(plan)
+    code = _code(plan.origins)
     whole = _hash([spec_hash, {k: [v["version"], v["source_hash"]] for k, v in code.items()}, data, smoke])
     name = SMOKE + label_slug(plan).removeprefix(SMOKE) if smoke else label_slug(plan)
     return Identity(f"{name}-s{plan.seed}-{whole[:8]}", spec_hash, code, dict(data), smoke)
+
+
+def stage_ids(plan: RunPlan, data: Mapping[str, str], *, smoke: bool = False) -> dict[str, str]:
+    """For each stage a hash of all that what it leaves depends on: its spec, code and data, and its parents.
+
+    The seed counts where the stage draws by it. Stages of different runs with equal hashes leave the same, so
+    one of them need not be run. Where its rows and values carry its name, the name counts.
+    """
+    ids: dict[str, str] = {}
+    for stage in plan.stages:
+        spec = _with_ids(_relevant(stage.resolved), ids)
+        named = None if isinstance(stage, ExtractPlan) else spec.pop("name")
+        seed = plan.seed if stage.is_random else None
+        code = {k: [v["version"], v["source_hash"]] for k, v in _code(stage.origins).items()}
+        read = {key.removeprefix(stage.name): value for key, value in data.items() if _is_of(key, stage.name)}
+        ids[stage.name] = _hash([named, {**spec, "name": None}, seed, code, read, smoke])
+    return ids
+
+
+def _is_of(key: str, stage: str) -> bool:
+    return key == stage or key.startswith(f"{stage}.")
+
+
+def _with_ids(spec: Mapping[str, Any], ids: Mapping[str, str]) -> dict[str, Any]:
+    """A stage's spec with the ids of the stages that it names in place of their names."""
+
+    def by_id(part: Mapping[str, Any]) -> dict[str, Any]:
+        return {**part, "stage": ids[part["stage"]]}
+
+    found = dict(spec)
+    if found.get("init_from"):
+        found["init_from"] = by_id(found["init_from"])
+    found["assemble"] = [by_id(part) for part in found.get("assemble") or ()]
+    found["reads"] = {name: by_id(read) for name, read in (found.get("reads") or {}).items()}
+    return found
 
 
 def hash_of_spec(plan: RunPlan, seed: int) -> str:
@@ -79,14 +114,16 @@ def label_slug(plan: RunPlan) -> str:
 
 
 def _relevant(stage: Mapping[str, Any]) -> dict[str, Any]:
+    if "train" not in stage:
+        return dict(stage)
     train = {key: value for key, value in stage["train"].items() if key not in IRRELEVANT}
     return {**stage, "train": train}
 
 
-def _code(plan: RunPlan) -> dict[str, dict[str, str | None]]:
+def _code(origins: Iterable[PluginOrigin]) -> dict[str, dict[str, str | None]]:
     """Version and, where installed in editable form, source hash of the engine and of each plugin."""
     code = {"mmspec": engine_code()}
-    for origin in plan.origins:
+    for origin in origins:
         if origin.kind not in ("tracker", "launcher") and not _is_engine(origin.target):
             code[f"{origin.kind}/{origin.name}"] = {
                 key: getattr(origin, key) for key in ("distribution", "version", "target", "source_hash")

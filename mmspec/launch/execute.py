@@ -67,12 +67,14 @@ def _train(directory: RunDirectory, mirrored: MirroredRun, stop: child.StopReque
     mirrored.trackers = plan.trackers
     from mmspec.engine.loop import Interrupted
     from mmspec.engine.run import execute_run
+    from mmspec.launch.shared import shared_stages
 
     directory.note(device=_device(plan))
     try:
         if stop():  # it came while packages were imported
             raise Interrupted
-        result = execute_run(plan, mirrored, directory.checkpoints, should_stop=stop)
+        shared = shared_stages(plan, directory, mirrored, stop)
+        result = execute_run(plan, mirrored, directory.checkpoints, shared=shared, should_stop=stop)
     except Interrupted:
         return _interrupted(directory, mirrored)
     directory.finish(result.to_json())
@@ -93,7 +95,7 @@ def _threads(directory: RunDirectory) -> int | None:
 
     Else those the run began with: sums in another number of threads may differ in their last bits.
     """
-    wanted = [stage["train"].get("threads") for stage in directory.spec["stages"]]
+    wanted = [stage.get("train", {}).get("threads") for stage in directory.spec["stages"]]
     begun = read_json(directory.path / "provenance.json").get("threads")
     return max((threads for threads in wanted if threads), default=begun)
 

@@ -60,6 +60,11 @@ class AnyStagePlan(ABC):
 
     @property
     @abstractmethod
+    def is_random(self) -> bool:
+        """Whether what it leaves depends on the run's seed, beside what its parents have left."""
+
+    @property
+    @abstractmethod
     def parents(self) -> tuple[str, ...]:
         """The earlier stages that it needs, each once."""
 
@@ -107,6 +112,11 @@ class StagePlan(NetworkPlan):
     schedule: Schedule
     sampler: Sampler
     metrics: Mapping[str, Metric]
+
+    @property
+    def is_random(self) -> bool:
+        """Training draws by the seed."""
+        return True
 
     @property
     def plugins(self) -> dict[str, Plugin]:
@@ -161,6 +171,11 @@ class AnalysisPlan(AnyStagePlan):
 
     spec: AnalysisStage
     analysis: Analysis
+
+    @property
+    def is_random(self) -> bool:
+        """What an analysis draws, it draws by an option of its own."""
+        return False
 
     @property
     def plugins(self) -> dict[str, Plugin]:

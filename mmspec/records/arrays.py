@@ -73,9 +73,8 @@ def read_arrays(run: Path, stage: str) -> dict[str, LabelledArray]:
     Raises:
         RecordError: one cannot be read, or is damaged.
     """
-    root = run / "arrays" / quote(stage, safe="")
     found = {}
-    for path in sorted(root.glob("*/*.npz")):
+    for path in sorted(stage_arrays(run, stage).glob("*/*.npz")):
         name = f"{unquote(path.parent.name)}/{unquote(path.stem)}"
         array = read_array(run, stage, name)
         assert array is not None, "the file is there"
@@ -83,7 +82,12 @@ def read_arrays(run: Path, stage: str) -> dict[str, LabelledArray]:
     return found
 
 
+def stage_arrays(run: Path, stage: str) -> Path:
+    """The folder of the arrays of a stage."""
+    return run / "arrays" / quote(stage, safe="")
+
+
 def _path(run: Path, stage: str, name: str) -> Path:
     """Where an array stands; a name may hold what no file's name may."""
     split, _, rest = name.partition("/")
-    return run / "arrays" / quote(stage, safe="") / quote(split, safe="") / f"{quote(rest, safe='')}.npz"
+    return stage_arrays(run, stage) / quote(split, safe="") / f"{quote(rest, safe='')}.npz"
