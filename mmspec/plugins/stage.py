@@ -117,7 +117,13 @@ class StageReader:
         return StageParts(tree.name, Stage, tree.root, tree.context, **self._training(tree))
 
     def _analysis(self, tree: StageTree) -> dict[str, Any]:
-        return {"analysis": self._plugin(tree, "analysis"), "reads": self._reads(tree)}
+        """Of `reads`, what the stage's own table says, and of what it inherits that which is of use."""
+        part, reads = self._plugin(tree, "analysis"), self._reads(tree)
+        if part is not None and tree.own is not None and "reads" in tree.root.table:
+            own = tree.own.table["reads"].table if "reads" in tree.own.table else {}
+            kept = {*part.cls.tables, *part.cls.outputs, *own}
+            reads = {name: read for name, read in reads.items() if name in kept}
+        return {"analysis": part, "reads": reads}
 
     def _extract(self, tree: StageTree) -> dict[str, Any]:
         """Of `train` it takes what decides how a network is computed."""

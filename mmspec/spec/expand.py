@@ -25,11 +25,15 @@ MOST_RUNS = 10_000
 
 @attrs.frozen
 class StageTree:
-    """One stage of a run as a tree of its keys; `context` says which of all the stages it is."""
+    """One stage of a run as a tree of its keys; `context` says which of all the stages it is.
+
+    `own` are the keys of the stage's own table, where they are known apart from those it inherits.
+    """
 
     name: str
     root: Node
     context: Context
+    own: Node | None = None
 
 
 @attrs.frozen
@@ -107,7 +111,8 @@ def _points(
         for stage in chain:
             tree = laid(root, stage)
             tree = tree if over is None else merge(tree, over, keep=True)
-            trees.append(StageTree(stage.labels["stage"], tree, {**labels, "stage": stage.labels["stage"]}))
+            name = stage.labels["stage"]
+            trees.append(StageTree(name, tree, {**labels, "stage": name}, stage.over))
         points.append(Point(labels, tuple(trees)))
     return points
 
