@@ -7,7 +7,7 @@ one of them is not what this script would write.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +17,7 @@ from mmspec.cli import SECTIONS
 from mmspec.plugins.api import Backbone, Balancing, Dataset, Fusion, Plugin
 from mmspec.plugins.describe import PluginDescription, describe_plugin, toml_value
 from mmspec.plugins.registry import KINDS, Registry, default_registry
+from mmspec.plugins.schema import stage_fields
 from mmspec.report import definition as report
 from mmspec.spec import model
 from mmspec.spec.structure import expectation, fields, plain
@@ -26,9 +27,10 @@ BLOCK = re.compile(r"(<!-- generated: (?P<name>[^>]+) -->\n)(?P<text>.*?)(<!-- /
 
 #: The tables of the spec and report languages by the name of their block.
 RECORDS: dict[str, type] = {
-    "header": model.Header, "stage": model.Stage, "modality": model.Modality, "split": model.Split,
+    "header": model.Header, "modality": model.Modality, "split": model.Split,
     "fusion": model.Fusion, "optimizer": model.Optimizer, "group": model.Group, "train": model.Train,
     "stop": model.Stop, "select": model.Select, "evaluate": model.Evaluate, "init_from": model.InitFrom,
+    "extract": model.Extract, "read": model.Read,
     "report": report.Definition, "rows-by": report.RowsBy, "row": report.Row, "table": report.Table,
     "column": report.Column, "beside": report.Beside, "across": report.Across, "figure": report.FigureBlock,
     "leaderboard": report.Leaderboard, "match": report.Match, "text": report.TextBlock,
@@ -41,8 +43,11 @@ def generated(text: str, registry: Registry) -> str:
 
 
 def _block(name: str, registry: Registry) -> str:
+    if name == "stage":
+        own = fields(model.Stage)
+        return _record({k: f if k in own else f.evolve(default=None) for k, f in stage_fields().items()})
     if name in RECORDS:
-        return _record(RECORDS[name])
+        return _record(fields(RECORDS[name]), uses=issubclass(RECORDS[name], model.Use))
     if name == "commands":
         return _commands()
     kind = name.removeprefix("plugins ")
@@ -61,10 +66,11 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 # ---------------------------------------------------------------- the spec's own tables
 
 
-def _record(cls: type) -> str:
+def _record(known: Mapping[str, attrs.Attribute[Any]], *, uses: bool = False) -> str:
+    """The keys of a table; `uses`: it names a plugin."""
     rows = []
-    for name, field in fields(cls).items():
-        if issubclass(cls, model.Use) and name in ("use", "options"):
+    for name, field in known.items():
+        if uses and name in ("use", "options"):
             if name == "use":
                 rows.append(["`use`", "a string", "required", "the plugin; its options stand beside it"])
             continue

@@ -95,8 +95,14 @@ def _header_properties(registry: Registry) -> Schema:
     return properties
 
 
+def stage_fields() -> dict[str, attrs.Attribute[Any]]:
+    """The keys of all kinds of stages, each as the first kind that has it says it."""
+    kinds = [fields(kind) for kind in model.STAGE_KINDS]
+    return {name: next(known[name] for known in kinds if name in known) for name in model.STAGE_KEYS}
+
+
 def _stage_properties(registry: Registry) -> Schema:
-    known = {name: field for kind in model.STAGE_KINDS for name, field in fields(kind).items()}
+    known = stage_fields()
     special = {slot: _plugin(registry, slot) for slot in _SLOTS}
     modality = {"backbone": _plugin(registry, "backbone")}
     special["modalities"] = {"type": "object", "additionalProperties": _table(modality)}
