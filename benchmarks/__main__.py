@@ -15,8 +15,10 @@ from benchmarks.packed import packed
 from benchmarks.paired import machine
 from benchmarks.precision import precision
 from benchmarks.reports import reports
+from benchmarks.sit import sit
 from benchmarks.site import site
 from benchmarks.startup import startup
+from benchmarks.svm import svm
 from benchmarks.tracking import tracking
 from benchmarks.video import video
 
@@ -34,6 +36,8 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "gpu": gpu,
     "packed": packed,
     "video": video,
+    "sit": sit,
+    "svm": svm,
     "tracking": tracking,
 }
 
