@@ -189,8 +189,10 @@ def _fit_all(
 
     # The features are mapped into the workers; what is smaller, such as positions, is sent to them.
     mapped = table.features.nbytes - 1
+    # One by one: with large C a fit takes many times as long, and a batch of them would keep one worker.
     with threadpool_limits(1), parallel_config("loky", inner_max_num_threads=1):
-        done = Parallel(n_jobs=workers, max_nbytes=mapped)(delayed(_fit)(table, *job) for job in jobs)
+        parallel = Parallel(n_jobs=workers, max_nbytes=mapped, batch_size=1)
+        done = parallel(delayed(_fit)(table, *job) for job in jobs)
     return np.array([score for score, _ in done]), np.array([converged for _, converged in done])
 
 
