@@ -141,6 +141,11 @@ class CenterCrop(Augmentation):
     shape: tuple[int, ...]
     stream: str = "none"
 
+    @property
+    def is_random(self) -> bool:
+        """Never."""
+        return False
+
     def __call__(self, batch: Tensor, seed: int, epoch: int, samples: np.ndarray) -> Tensor:
         """A view of the batch."""
         del seed, epoch, samples

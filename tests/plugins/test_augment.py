@@ -143,3 +143,8 @@ def test_frames_of_a_clip_are_cut_alike():
     done = RESIZED(clips, 0, 1, np.arange(4))
     assert done.shape == (4, 3, 5, 8, 6)
     assert all(torch.equal(done[:, :, frame], done[:, :, 0]) for frame in range(5))
+
+
+def test_only_what_draws_is_random():
+    assert not CenterCrop(shape=(4, 4)).is_random
+    assert RandomCrop(stream="x", shape=(4, 4)).is_random
