@@ -33,9 +33,9 @@ from mmspec.records.arrays import stage_arrays
 from mmspec.records.files import read_json
 from mmspec.records.lock import held
 from mmspec.records.metrics import as_line, read_rows
+from mmspec.records.stages import FOLDER
 from mmspec.system import write_whole
 
-FOLDER = ".stages"
 #: Seconds between two looks at a stage that another run works on.
 _LOOK_EVERY = 0.5
 
@@ -131,7 +131,7 @@ class SharedFolder(SharedStages):
         _link(folder / "arrays", stage_arrays(self._directory.path, stage.name))
         _link(folder / "stage", own, but=RESULT)
         own.mkdir(parents=True, exist_ok=True)
-        write_whole(own / RESULT, (folder / "stage" / RESULT).read_bytes())
+        _link_file(folder / "stage" / RESULT, own / RESULT)
         return True
 
 
@@ -141,8 +141,12 @@ def _link(source: Path, target: Path, *, but: str = "") -> None:
         if path.is_file() and not (but and path.match(but)):
             new = target / path.relative_to(source)
             new.parent.mkdir(parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            try:
-                os.link(path, new)
-            except OSError:  # another file system, or one without links
-                shutil.copy2(path, new)
+            _link_file(path, new)
+
+
+def _link_file(path: Path, new: Path) -> None:
+    new.unlink(missing_ok=True)
+    try:
+        os.link(path, new)
+    except OSError:  # another file system, or one without links
+        shutil.copy2(path, new)

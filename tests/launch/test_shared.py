@@ -17,6 +17,7 @@ from mmspec.launch import shared
 from mmspec.launch.execute import execute
 from mmspec.launch.prepare import make_ready, prepare
 from mmspec.records import RunDirectory, load_run
+from mmspec.records.stages import FOLDER, prune
 
 SPEC = """
 mmspec = 1
@@ -92,10 +93,22 @@ def test_a_shared_stage_outlives_the_run_that_made_it(pair, tmp_path):
     runs = tmp_path / "runs"
     shutil.copytree(pair[0].parents[1], runs)
     shutil.rmtree(runs / "y" / pair[0].name)
-    shutil.rmtree(runs / shared.FOLDER)
+    shutil.rmtree(runs / FOLDER)
     kept = load_run(runs / "y" / pair[1].name)
     assert kept.values == load_run(pair[1]).values
     assert (kept.path / "checkpoints/features/table/values.npy").stat().st_size > 0
+
+
+def test_what_no_run_has_any_more_is_removed(tmp_path):
+    a, b = made(tmp_path)
+    assert execute(a.path) == execute(b.path) == 0
+    runs = tmp_path / "runs"
+    assert prune(runs) == 0
+    shutil.rmtree(a.path)
+    assert prune(runs) == 1  # its last stage; the others are the second run's, too
+    shutil.rmtree(b.path)
+    assert prune(runs) == 3
+    assert prune(runs) == 0 == len(list((runs / FOLDER).iterdir()))
 
 
 def test_equal_stages_have_equal_ids_and_others_none(tmp_path):
@@ -196,7 +209,7 @@ def test_without_links_files_are_copied(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path):
     a, _ = made(tmp_path)
-    (tmp_path / "runs" / shared.FOLDER).write_text("a file where the folder should be")
+    (tmp_path / "runs" / FOLDER).write_text("a file where the folder should be")
     assert execute(a.path) == 0
     assert "not shared with other runs" in log(a.path)
     assert load_run(a.path).status == "finished"
@@ -208,4 +221,4 @@ def test_a_run_that_lies_elsewhere_shares_nothing(tmp_path):
     moved.parent.mkdir()
     a.path.rename(moved)
     assert execute(moved) == 0
-    assert not (tmp_path / shared.FOLDER).exists()
+    assert not (tmp_path / FOLDER).exists()
