@@ -19,6 +19,7 @@ from mmspec.cli.terminal import print_table, show_problems, table
 from mmspec.errors import Problem, RecordError
 from mmspec.records import Found, RunRecord, find_runs, load_run
 from mmspec.records.lock import held
+from mmspec.records.stages import prune
 
 #: How the states of runs are coloured.
 _COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "unfinished": "yellow"}
@@ -129,6 +130,7 @@ def remove(*, patterns: tuple[str, ...], runs: Path, yes: bool) -> None:
         click.confirm(f"Remove {_count(len(chosen))}?", abort=True)
     for run in chosen:
         _remove(run.path)
+    prune(runs)
     click.echo(f"removed {_count(len(chosen))}")
 
 
