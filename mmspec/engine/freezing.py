@@ -2,7 +2,8 @@
 
 A parameter that takes no gradient is not enough. A normalisation layer in training mode goes on averaging
 its statistics, and normalises by those of the batch. So a module whose parameters are all frozen also stays
-in evaluation mode, through every `.train()`, whoever calls it.
+in evaluation mode, through every `.train()`, whoever calls it. With `freeze_statistics = false` it does not,
+as in published code that overlooked this: only parameters are frozen then, and compared.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from mmspec.plugins.plan import StagePlan
 class Frozen:
     """What the `freeze` patterns of a stage hold, by name: parameters, and the buffers of held modules.
 
+    Without `statistics` nothing but parameters is held.
+
     Raises:
         GraphError: a pattern names no parameter, or nothing is left to learn.
     """
 
-    def __init__(self, network: nn.Module, strategy: nn.Module, patterns: Sequence[str]) -> None:
+    def __init__(
+        self, network: nn.Module, strategy: nn.Module, patterns: Sequence[str], *, statistics: bool = True
+    ) -> None:
         named = named_parameters(network, strategy)
         problems = [
             Problem(f"freeze: {pattern!r} names no parameter", hint=nearest_names(pattern, named))
@@ -43,7 +48,8 @@ class Frozen:
         for parameter in frozen.values():
             parameter.requires_grad_(False)
         self.tensors: dict[str, Tensor] = dict(frozen)
-        for path, module in (*_held(network, ""), *_held(strategy, "balancing")):
+        held = (*_held(network, ""), *_held(strategy, "balancing")) if statistics else ()
+        for path, module in held:
             _stay_in_evaluation(module)
             self.tensors |= {_join(path, name): buffer for name, buffer in module.named_buffers()}
 

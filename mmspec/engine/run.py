@@ -211,7 +211,8 @@ class _Work:
         assert result is not None, "stages run in order"
         has_table = (self.folder / stage / TABLE).exists()
         table = self._table(stage) if has_table else None
-        return StageOutput(stage, result.values, self.recorder.arrays_of(stage), table)
+        spec = next(other.resolved for other in self.plan.stages if other.name == stage)
+        return StageOutput(stage, result.values, self.recorder.arrays_of(stage), table, spec)
 
     def _begin(self, stage: NetworkPlan, network: FusedNetwork, remarks: tuple[str, ...]) -> None:
         """Say what there is to say of the first weights, and take those of earlier stages."""

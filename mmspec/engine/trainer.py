@@ -92,7 +92,9 @@ class Trainer:
         self.remarks, self._autocast = placed.remarks, placed.autocast
         with keyed_random(seed, "balancing"):
             self.strategy = put(plan.balancing.build(self.network, seed), self.place)
-        self.frozen = Frozen(self.network, self.strategy, plan.spec.freeze)
+        self.frozen = Frozen(
+            self.network, self.strategy, plan.spec.freeze, statistics=plan.spec.freeze_statistics
+        )
         self.objective = plan.objective.build()
         self.sources = open_splits(plan, follow) if sources is None else sources
         groupings = number_groups(self.sources)

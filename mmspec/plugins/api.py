@@ -319,13 +319,15 @@ class Metric(Plugin):
 class StageOutput:
     """What an earlier stage has left: `values` and `arrays` by name, and its feature `table` if it has one.
 
-    Names are those of reports: `split/name` of a stage that trained, `stage/name` of an analysis.
+    Names are those of reports: `split/name` of a stage that trained, `stage/name` of an analysis. `spec` is
+    the stage's resolved spec, as plain values.
     """
 
     stage: str
     values: Mapping[str, float]
     arrays: Mapping[str, LabelledArray] = attrs.field(factory=dict)
     table: FeatureTable | None = None
+    spec: Mapping[str, Any] = attrs.field(factory=dict)
 
 
 @attrs.frozen(eq=False)

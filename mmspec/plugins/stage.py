@@ -64,6 +64,7 @@ class StageParts:
     init_from: InitFrom | None = None
     assemble: tuple[InitFrom, ...] = ()
     freeze: tuple[str, ...] = ()
+    freeze_statistics: bool = True
     extract: Extract | None = None
     analysis: Part | None = None
     reads: Mapping[str, Read] = attrs.field(factory=dict)
@@ -168,6 +169,7 @@ class StageReader:
             "train": self._table(tree, "train", Train),
             "select": self._table(tree, "select", Select),
             "freeze": self._table(tree, "freeze", tuple[str, ...]) or (),
+            "freeze_statistics": self._table(tree, "freeze_statistics", bool) is not False,
             "reads": self._reads(tree),
         }
 

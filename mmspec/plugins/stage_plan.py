@@ -54,6 +54,7 @@ def _training_plan(parts: StageParts) -> StagePlan:
         select=parts.select,
         evaluate=Evaluate(metrics=tuple(part.use for part in metrics), **parts.evaluated),
         freeze=parts.freeze,
+        freeze_statistics=parts.freeze_statistics,
         reads=reads,
     )
     resolved = {
@@ -66,6 +67,7 @@ def _training_plan(parts: StageParts) -> StagePlan:
             **{key: plain(value) for key, value in parts.evaluated.items()},
         },
         "freeze": list(parts.freeze),
+        "freeze_statistics": parts.freeze_statistics,
         "reads": plain(reads),
     }
     plugins: dict[str, Any] = {key: part.plugin for key, part in named.items()}

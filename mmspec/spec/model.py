@@ -241,6 +241,10 @@ class Stage(NetworkStage):
         "shell patterns over names of parameters that stay as they are, statistics of normalisation included",
         default=(),
     )
+    freeze_statistics: bool = key(
+        "false: of what is frozen, statistics of normalisation go on moving, as in some published code",
+        default=True,
+    )
     reads: dict[str, Read] = key(
         "what earlier stages have left, by the names that objective, metrics or analysis know it by",
         factory=dict,

@@ -6,7 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import attrs
 import numpy as np
@@ -56,7 +56,7 @@ class BinaryImages(Dataset):
     """Images of two classes, RGB, as the modality `image`; splits train and test.
 
     In training a piece of random area and aspect is resized, and mirrored or not; elsewhere it is the
-    middle, and nothing is random.
+    middle, and nothing is random but for `compat`.
     """
 
     groups: ClassVar[tuple[str, ...]] = ()
@@ -75,6 +75,11 @@ class BinaryImages(Dataset):
     )
     flip: float = option(
         "probability that a training image is mirrored", default=0.5, validator=between(0, 1)
+    )
+    compat: Literal["modnet"] | None = option(
+        "modnet: as in the published code, images that are measured are cropped and mirrored as in training, "
+        "here with the draw of epoch 0, so that it is the same piece in every measurement",
+        default=None,
     )
 
     @abstractmethod
@@ -123,16 +128,16 @@ class BinaryImages(Dataset):
         return {split: self._source(listing.folder, choice) for split, choice in listing.splits.items()}
 
     def augmentations(self, modality: str, role: Role) -> Sequence[Augmentation]:
-        """A resized crop and a mirror in training, the middle elsewhere."""
+        """A resized crop and a mirror in training, and for `compat` everywhere; else the middle."""
         from mmspec.plugins.api import CenterCrop, HorizontalFlip, RandomResizedCrop
 
-        shape, training = (self.size, self.size), role == "train"
+        shape, changed = (self.size, self.size), role == "train" or self.compat is not None
         steps: list[Augmentation] = []
-        if training and self.least_area < 1:
+        if changed and self.least_area < 1:
             steps.append(RandomResizedCrop(stream=modality, shape=shape, scale=(self.least_area, 1.0)))
         else:
             steps.append(CenterCrop(shape=shape))
-        if training and self.flip:
+        if changed and self.flip:
             steps.append(HorizontalFlip(stream=modality, p=self.flip))
         return steps
 

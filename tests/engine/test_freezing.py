@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 
+import attrs
 import pytest
 import torch
 from test_loop import Rows, same, weights
@@ -73,6 +74,20 @@ def test_a_norm_is_frozen_with_its_parameters_alone():
     trainer = Trainer(stage_plan(freeze=["branches.a.stages.one.1.*"]), 0)
     assert not trainer.network.branches["a"].stages["one"][1].training
     assert trainer.network.branches["a"].stages["one"][0].training
+
+
+def test_with_moving_statistics_only_parameters_are_frozen():
+    plan = stage_plan(freeze=[FROZEN])
+    trainer = Trainer(attrs.evolve(plan, spec=attrs.evolve(plan.spec, freeze_statistics=False)), 0)
+    before, digests = state(trainer, FROZEN), trainer.frozen.digests()
+    train(trainer)
+    after = trainer.network.state_dict()
+    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    assert {name.rpartition(".")[2] for name in changed} == {
+        "running_mean", "running_var", "num_batches_tracked"
+    }  # fmt: skip
+    assert set(digests) == {name for name in before if name.endswith(("weight", "bias"))}
+    trainer.frozen.check(digests)
 
 
 def test_the_optimizer_never_sees_frozen_parameters():

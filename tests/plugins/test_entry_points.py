@@ -30,6 +30,7 @@ KINDS = {
     "optimizers": "optimizer",
     "schedules": "schedule",
     "metrics": "metric",
+    "analyses": "analysis",
 }
 #: Values for options without default.
 SOME_VALUES = {
