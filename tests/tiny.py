@@ -9,6 +9,8 @@ from torch import nn
 
 from mmspec.data.samplers import Shuffle
 from mmspec.plugins.api import (
+    Analysis,
+    AnalysisResult,
     ArraySource,
     Backbone,
     Balancing,
@@ -28,7 +30,7 @@ from mmspec.plugins.api import (
     Strategy,
     StreamingMetric,
 )
-from mmspec.plugins.plan import RunPlan, StagePlan
+from mmspec.plugins.plan import AnalysisPlan, ExtractPlan, RunPlan, StagePlan
 from mmspec.spec import model
 
 CLASSES = 3
@@ -241,7 +243,7 @@ class Nowhere(Launcher):
 def stage_plan(
     *, name="train", dataset=None, modalities=("a", "b"), fusion=True, balancing=None, dropout=0.0,
     select="val/accuracy", groups=(), at=("one", "two"), init_from=None, split=None, metrics=None,
-    freeze=(), sampler=None, assemble=(), **train,
+    freeze=(), sampler=None, assemble=(), reads=None, objective=None, evaluate=None, schedule=None, **train,
 ) -> StagePlan:  # fmt: skip
     """A plan of the tiny plugins; `train` are keys of `[train]`."""
     use = model.Use("tiny")
@@ -259,6 +261,8 @@ def stage_plan(
         split=split,
         freeze=tuple(freeze),
         assemble=tuple(assemble),
+        reads=reads or {},
+        evaluate=evaluate or model.Evaluate(),
     )
     dataset = dataset or TinyData()
     return StagePlan(
@@ -270,15 +274,72 @@ def stage_plan(
         backbones={m: TinyNet(dropout=dropout) for m in modalities},
         fusion=TinyFusion() if fusion else None,
         balancing=balancing or TinyBalancing(),
-        objective=TinyObjective(),
+        objective=objective or TinyObjective(),
         optimizer=TinySgd(),
-        schedule=TinySchedule(),
+        schedule=schedule or TinySchedule(),
         sampler=sampler or Shuffle(),
         metrics=metrics if metrics is not None else {"accuracy": TinyAccuracy()},
     )
 
 
-def run_plan(*stages: StagePlan, seed=0) -> RunPlan:
+def extract_plan(
+    *, name="features", dataset=None, modalities=("a", "b"), fusion=True, layer="features", modality=None,
+    pool="flatten", splits=None, random_transforms=False, init_from=None, split=None, **train,
+) -> ExtractPlan:  # fmt: skip
+    """A plan that writes a feature table of the tiny network; `train` are keys of `[train]`."""
+    use = model.Use("tiny")
+    branches = () if layer == "input" else tuple(modalities)
+    fused = fusion and len(branches) > 1
+    asked = {"layer": layer, "modality": modality, "pool": pool, "splits": splits}
+    spec = model.ExtractStage(
+        dataset=use,
+        modalities={m: model.Modality(backbone=use) for m in branches},
+        fusion=model.Fusion(use="tiny", at=("one", "two")) if fused else None,
+        train=model.Train(**{"epochs": 0, "batch_size": 4, "threads": 1, **train}),
+        init_from=init_from,
+        split=split,
+        extract=model.Extract(**asked, random_transforms=random_transforms),
+    )
+    dataset = dataset or TinyData()
+    made = {"val": "validation"} if split else {}
+    return ExtractPlan(
+        name=name,
+        spec=spec,
+        resolved={"name": name, "extract": attrs.asdict(spec.extract)},
+        splits={**dataset.describe().splits, **made},
+        dataset=dataset,
+        backbones={m: TinyNet() for m in branches},
+        fusion=TinyFusion() if fused else None,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class TinyAnalysis(Analysis):
+    """The mean of a table, and whatever another stage has measured."""
+
+    tables = ("features",)
+    outputs = ("model",)
+
+    def analyse(self, inputs, *, workers):
+        values = {"mean": float(inputs["features"].table.values.mean())}
+        values |= {name.replace("/", " "): value for name, value in inputs["model"].values.items()}
+        return AnalysisResult(values, remarks=[f"{len(inputs['features'].table)} rows"])
+
+
+def analysis_plan(*, name="analysis", analysis=None, **reads) -> AnalysisPlan:
+    """A plan that analyses; `reads` are stages by name, or `Read`s."""
+    whole = {
+        key: read if isinstance(read, model.Read) else model.Read(stage=read) for key, read in reads.items()
+    }
+    return AnalysisPlan(
+        name=name,
+        spec=model.AnalysisStage(analysis=model.Use("tiny"), reads=whole),
+        resolved={"name": name},
+        analysis=analysis or TinyAnalysis(),
+    )
+
+
+def run_plan(*stages, seed=0) -> RunPlan:
     """A run of these stages."""
     return RunPlan(
         experiment="tiny",

@@ -46,13 +46,13 @@ class JoinedTable:
     positions: np.ndarray
 
     @classmethod
-    def of(cls, table: FeatureTable, ids: Sequence[object]) -> JoinedTable:
-        """Find the rows of these samples.
+    def of(cls, table: FeatureTable, ids: Sequence[object], split: str) -> JoinedTable:
+        """Find the rows of the samples of a split; rows of the same split go before those of others.
 
         Raises:
-            DataError: a sample is not in the table.
+            DataError: a sample is not in the table, or it is not clear which row is of it.
         """
-        return cls(table.values, table.positions(ids))
+        return cls(table.values, table.positions(ids, [split] * len(ids)))
 
     def rows(self, indices: np.ndarray) -> Tensor:
         """The rows (n, D) of the samples at these positions of the split."""

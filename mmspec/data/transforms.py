@@ -50,11 +50,13 @@ def check_transforms(plan: NetworkPlan) -> None:
     Raises:
         GraphError: a dataset changes it at random, and the spec does not ask for that.
     """
+    roles = list(plan.splits.values())
     if isinstance(plan, StagePlan):
         allowed, key = plan.spec.evaluate.random_transforms, "evaluate.random_transforms"
     elif isinstance(plan, ExtractPlan):
         allowed, key = plan.spec.extract.random_transforms, "extract.random_transforms"
+        roles = [plan.splits[split] for split in plan.spec.extract.splits or plan.splits]
     else:
         return
-    for role in dict.fromkeys(plan.splits.values()):
-        evaluation_transforms(plan.dataset, tuple(plan.backbones), role, allowed=allowed, key=key)
+    for role in dict.fromkeys(roles):
+        evaluation_transforms(plan.dataset, plan.read_modalities, role, allowed=allowed, key=key)

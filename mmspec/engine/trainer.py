@@ -266,7 +266,7 @@ class Trainer:
             workers=train.workers if training else 0,
             groups=groupings.codes[split],
             group_names=groupings.names,
-            tables={name: JoinedTable.of(table, source.ids.tolist()) for name, table in tables.items()},
+            tables={n: JoinedTable.of(table, source.ids.tolist(), split) for n, table in tables.items()},
         )
 
     def _build_metric(self, metric: Metric) -> StreamingMetric | SplitMetric | TrainingMetric:

@@ -9,9 +9,9 @@ from typing import Any
 
 import attrs
 
-from mmspec.graph.layers import FEATURES, LOGITS, layer_shape, width
+from mmspec.graph.layers import layer_shape, width
 from mmspec.graph.network import Shapes, UnitSpec, infer_shapes
-from mmspec.plugins.plan import ExtractPlan, NetworkPlan, StagePlan
+from mmspec.plugins.plan import FEATURES, LOGITS, ExtractPlan, NetworkPlan, StagePlan
 
 
 @attrs.frozen

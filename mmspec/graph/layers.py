@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from mmspec.errors import GraphError
 from mmspec.graph.network import FusedNetwork, Shapes, build_network
-from mmspec.plugins.plan import ExtractPlan
+from mmspec.plugins.plan import FEATURES, LOGITS, ExtractPlan
 
-FEATURES, LOGITS = "features", "logits"
+#: How many samples the pass on the meta device has.
+_SAMPLES = 2
 
 
 class _Reached(Exception):  # noqa: N818 - no error: what lies behind the layer need not be computed
@@ -26,7 +27,7 @@ class _Reached(Exception):  # noqa: N818 - no error: what lies behind the layer 
 
 
 class LayerOutput:
-    """What `layer` of the branch of `modality` gives for a batch, as rows (N, D).
+    """What `layer` of the branch of `modality` gives for a batch, (N, …).
 
     "features" and "logits" are those of the branch; other names are of modules in the branch. Of a module
     that runs several times, the first time counts.
@@ -35,18 +36,14 @@ class LayerOutput:
         GraphError: the branch has no such layer.
     """
 
-    def __init__(self, network: FusedNetwork, modality: str, layer: str, pool: str) -> None:
-        self._network, self._modality, self._layer, self._pool = network, modality, layer, pool
+    def __init__(self, network: FusedNetwork, modality: str, layer: str) -> None:
+        self._network, self._modality, self._layer = network, modality, layer
         if layer not in (FEATURES, LOGITS):
             module = _module(network.branches[modality], layer, modality)
             module.register_forward_hook(_stop)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """One pass as far as needed. (N, D)"""
-        return as_rows(self.shaped(inputs), self._pool)
-
-    def shaped(self, inputs: Mapping[str, Tensor]) -> Tensor:
-        """The output in its own shape (N, …)."""
+        """One pass as far as needed."""
         try:
             output = self._network(inputs)
         except _Reached as reached:
@@ -68,10 +65,14 @@ def layer_shape(plan: ExtractPlan, shapes: Shapes) -> tuple[int, ...]:
     """
     with torch.device("meta"), torch.random.fork_rng(devices=[]):
         network = build_network(plan, shapes, seed=0).eval()
-    output = LayerOutput(network, plan.modality, plan.spec.extract.layer, plan.spec.extract.pool)
-    inputs = {m: torch.empty((2, *shape), device="meta") for m, shape in shapes.inputs.items()}
+    layer = plan.spec.extract.layer
+    inputs = {m: torch.empty((_SAMPLES, *shape), device="meta") for m, shape in shapes.inputs.items()}
     with torch.no_grad():
-        return tuple(output.shaped(inputs).shape[1:])
+        output = LayerOutput(network, plan.modality, layer)(inputs)
+    if output.shape[:1] != (_SAMPLES,):
+        given = f"{tuple(output.shape)} for {_SAMPLES} samples"
+        raise GraphError(f"extract.layer: {layer} gives {given}: its first axis is not that of samples")
+    return tuple(output.shape[1:])
 
 
 def width(shape: tuple[int, ...], pool: str) -> int:
@@ -83,7 +84,7 @@ def as_rows(output: Tensor, pool: str) -> Tensor:
     """(N, …) as rows (N, D): flattened, or with `pool` "mean" the mean over all axes but the first two."""
     if pool == "mean" and output.ndim > 2:
         return output.flatten(2).mean(2)
-    return output.flatten(1)
+    return output.reshape(len(output), -1)
 
 
 def _stop(_: nn.Module, __: Any, output: Any) -> None:

@@ -26,8 +26,8 @@ from mmspec.plugins.api import (
 )
 from mmspec.spec.model import AnalysisStage, ExtractStage, NetworkStage, Stage
 
-#: The layer that `extract` calls the samples themselves.
-INPUT = "input"
+#: What `extract` calls the samples themselves, what the classifier sees, and what it says.
+INPUT, FEATURES, LOGITS = "input", "features", "logits"
 
 
 @attrs.frozen
@@ -155,14 +155,16 @@ class ExtractPlan(NetworkPlan):
 
     @property
     def is_random(self) -> bool:
-        """Whether its features depend on the run's seed: on weights that were drawn by it."""
-        if self.of_samples:
-            return False
-        if self.spec.extract.random_transforms:
+        """Whether what it writes depends on the run's seed: on weights or transforms that are drawn by it."""
+        extract = self.spec.extract
+        if extract.random_transforms:
             return True
-        if self.spec.weights_from:  # what these drew is in their own identities
+        if self.of_samples or self.spec.weights_from:  # what these drew is in their own identities
             return False
-        return self.fusion is not None or self.backbones[self.modality].is_random
+        of_head = (
+            extract.layer == LOGITS or extract.layer.partition(".")[0] == "head"
+        )  # which is always drawn
+        return of_head or self.fusion is not None or self.backbones[self.modality].is_random
 
 
 @attrs.frozen(kw_only=True)

@@ -66,22 +66,28 @@ class FeatureTable:
         """The rows of the samples of `other`, in its order.
 
         Raises:
-            DataError: a sample of `other` is not here.
+            DataError: a sample of `other` is not here, or it is not clear which row is of it.
         """
-        return self.rows(self.positions(other.ids.tolist()))
+        return self.rows(self.positions(other.ids.tolist(), other.splits.tolist()))
 
-    def positions(self, ids: Sequence[object]) -> np.ndarray:
+    def positions(self, ids: Sequence[object], splits: Sequence[str | None] | None = None) -> np.ndarray:
         """Where the samples with these ids stand. (n,)
 
+        Where an id stands in several splits, that row counts which is of the split that `splits` (n,) names.
+
         Raises:
-            DataError: one is not here, or stands here twice.
+            DataError: a sample is not here, or it is not clear which row is of it.
         """
         import numpy as np
 
-        if absent := [i for i in ids if i not in self._places]:
+        places, repeated = self._places
+        if absent := [i for i in ids if i not in places]:
             what = f"the table of stage {self.name} has no features of {len(absent)} samples ({absent[0]}, …)"
             raise DataError(what, hint="extract the splits that they are in; both must be of the same data")
-        return np.array([self._places[i] for i in ids], dtype=np.int64)
+        if not repeated:
+            return np.array([places[i] for i in ids], dtype=np.int64)
+        wanted = [None] * len(ids) if splits is None else splits
+        return np.array([self._place(i, split) for i, split in zip(ids, wanted, strict=True)], dtype=np.int64)
 
     def grouping(self, name: str) -> np.ndarray:
         """The group of each row (N,); "class" is known everywhere.
@@ -99,10 +105,25 @@ class FeatureTable:
         known = ", ".join((*self.groups, "class"))
         raise DataError(f"the table of stage {self.name} has no groups {name!r}", hint=f"it has {known}")
 
+    def _place(self, sample: object, split: str | None) -> int:
+        """The row of a sample of this split."""
+        places, repeated = self._places
+        if sample not in repeated:
+            return places[sample]
+        own = [row for row in repeated[sample] if self.splits[row] == split]
+        if len(own) == 1:
+            return own[0]
+        stands = ", ".join(dict.fromkeys(self.splits[repeated[sample]].tolist()))
+        of = "" if split is None else f" of split {split}"
+        what = f"sample {sample}{of}: the table of stage {self.name} has several rows of it ({stands})"
+        raise DataError(what, hint="extract fewer splits, so that it is clear which is meant")
+
     @cached_property
-    def _places(self) -> Mapping[object, int]:
-        places = {sample: row for row, sample in enumerate(self.ids.tolist())}
-        if len(places) < len(self.ids):
-            what = f"samples stand twice in the table of stage {self.name}: rows cannot be told apart by id"
-            raise DataError(what, hint="extract fewer splits")
-        return places
+    def _places(self) -> tuple[Mapping[object, int], Mapping[object, list[int]]]:
+        """The first row of each sample, and all rows of those that have several."""
+        first: dict[object, int] = {}
+        repeated: dict[object, list[int]] = {}
+        for row, sample in enumerate(self.ids.tolist()):
+            if (known := first.setdefault(sample, row)) != row:
+                repeated.setdefault(sample, [known]).append(row)
+        return first, repeated
