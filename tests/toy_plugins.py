@@ -9,6 +9,7 @@ import attrs
 
 from mmspec.data.samplers import KPerGroup, Shuffle
 from mmspec.plugins.api import (
+    Analysis,
     Backbone,
     Balancing,
     DataInfo,
@@ -175,7 +176,20 @@ class Local(_Builds, Launcher):
     retries: int = option("retries", default=1)
 
 
+@attrs.frozen(kw_only=True)
+class Compare(Analysis):
+    """Toy comparison of a table and whatever a stage has measured."""
+
+    tables = ("features",)
+    outputs = ("model",)
+    draws: int = option("how many draws", default=10, validator=at_least(1))
+
+    def analyse(self, inputs, *, workers):
+        raise AssertionError
+
+
 TOYS = {
+    ("analysis", "compare"): Compare,
     ("dataset", "digits"): Digits,
     ("dataset", "subjects"): Subjects,
     ("backbone", "cnn"): Cnn,

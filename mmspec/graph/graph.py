@@ -11,7 +11,8 @@ import attrs
 
 from mmspec.graph.layers import layer_shape, width
 from mmspec.graph.network import Shapes, UnitSpec, infer_shapes
-from mmspec.plugins.plan import FEATURES, LOGITS, ExtractPlan, NetworkPlan, StagePlan
+from mmspec.plugins.plan import ExtractPlan, NetworkPlan, StagePlan
+from mmspec.spec.model import FEATURES, LOGITS
 
 
 @attrs.frozen

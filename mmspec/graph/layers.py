@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from mmspec.errors import GraphError
 from mmspec.graph.network import FusedNetwork, Shapes, build_network
-from mmspec.plugins.plan import FEATURES, LOGITS, ExtractPlan
+from mmspec.plugins.plan import ExtractPlan
+from mmspec.spec.model import FEATURES, LOGITS
 
 #: How many samples the pass on the meta device has.
 _SAMPLES = 2

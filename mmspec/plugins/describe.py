@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from mmspec.plugins.api import Analysis, Plugin
 from mmspec.plugins.discovery import editable_root
 from mmspec.plugins.plan import PluginOrigin
 from mmspec.plugins.registry import Registry
@@ -79,7 +80,7 @@ def describe_plugin(registry: Registry, kind: str, name: str) -> PluginDescripti
         options=options,
         origin=record.origin,
         installed_from=editable_root(record.distribution) if record.distribution else None,
-        snippet=_snippet(kind, name, options),
+        snippet=_snippet(cls, name, options),
     )
 
 
@@ -97,11 +98,15 @@ def _option(field: attrs.Attribute[Any]) -> OptionDescription:
     )
 
 
-def _snippet(kind: str, name: str, options: tuple[OptionDescription, ...]) -> str:
+def _snippet(cls: type[Plugin], name: str, options: tuple[OptionDescription, ...]) -> str:
     """A table that uses the plugin, with every option at its default; of a source, how reports name it."""
+    kind = cls.kind
     if kind == "source":
         return f'runs = ["{name}://…"]\n'
     lines = [_HEADERS[kind], f"use = {json.dumps(name)}"]
+    if issubclass(cls, Analysis):
+        reads = ", ".join(f'{read} = "STAGE"' for read in (*cls.tables, *cls.outputs))
+        lines = ["[[stages]]", f"name = {json.dumps(name)}", f"reads = {{ {reads} }}", *lines]
     if kind == "fusion":
         at = fields(model.Fusion)["at"].metadata["help"]
         lines.append(f'at = ["STAGE"]  # {at}')

@@ -84,18 +84,19 @@ class Workshop:
 
     def _name(self, kind: str, node: Node, path: Path, findings: Findings) -> str | None:
         words = in_words(kind)
+        a_kind = f"{'an' if words[0] in 'aeiou' else 'a'} {words}"
         names = f"installed: {listed(self.registry.names(kind)) or 'none'}"
         if not isinstance(node.value, dict):
             wrong = describe(node.plain())
             findings.add(
-                f"{dotted(path)}: expected the name of a {words} or a table, not {wrong}", node.where(), names
+                f"{dotted(path)}: expected the name of {a_kind} or a table, not {wrong}", node.where(), names
             )
         elif "use" not in node.table:
             findings.add(f"{dotted(path)}: use is missing", node.where(), f'add use = "…"; {names}')
         elif not isinstance(use := node.table["use"].value, str):
             wrong = describe(node.table["use"].plain())
             findings.add(
-                f"{dotted((*path, 'use'))}: expected the name of a {words}, not {wrong}",
+                f"{dotted((*path, 'use'))}: expected the name of {a_kind}, not {wrong}",
                 node.table["use"].where(),
                 names,
             )

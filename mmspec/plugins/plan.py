@@ -24,10 +24,7 @@ from mmspec.plugins.api import (
     Schedule,
     Tracker,
 )
-from mmspec.spec.model import AnalysisStage, ExtractStage, NetworkStage, Stage
-
-#: What `extract` calls the samples themselves, what the classifier sees, and what it says.
-INPUT, FEATURES, LOGITS = "input", "features", "logits"
+from mmspec.spec.model import INPUT, LOGITS, AnalysisStage, ExtractStage, NetworkStage, Stage
 
 
 @attrs.frozen

@@ -10,10 +10,11 @@ import attrs
 from mmspec.errors import Location
 from mmspec.plugins.api import Role
 from mmspec.plugins.parts import Part, Workshop
-from mmspec.plugins.plan import INPUT, PluginOrigin
+from mmspec.plugins.plan import PluginOrigin
 from mmspec.spec.expand import StageTree
 from mmspec.spec.findings import Context, Findings
 from mmspec.spec.model import (
+    INPUT,
     AnalysisStage,
     Evaluate,
     Extract,
@@ -26,9 +27,10 @@ from mmspec.spec.model import (
     Stage,
     Train,
 )
+from mmspec.spec.scan import Path
 from mmspec.spec.source import Place, Source
 from mmspec.spec.structure import fields
-from mmspec.spec.tree import Node, expanded
+from mmspec.spec.tree import Node, expanded, shorthand
 from mmspec.spec.typed import typed
 from mmspec.spec.words import describe, dotted, listed, suggestion
 
@@ -129,7 +131,7 @@ class StageReader:
     def _extract(self, tree: StageTree) -> dict[str, Any]:
         """Of `train` it takes what decides how a network is computed."""
         extract = self._table(tree, "extract", Extract)
-        train = self._table(tree, "train", Train) if "train" in tree.root.table else Train(epochs=0)
+        train = self._computed_by(tree)
         of_samples = extract is not None and extract.layer == INPUT
         network = {} if of_samples else self._network(tree)
         return {
@@ -139,6 +141,16 @@ class StageReader:
             "extract": extract,
             "train": None if train is None else _computing(train),
         }
+
+    def _computed_by(self, tree: StageTree) -> Train | None:
+        """What of `train` an extracting stage needs; epochs may be absent."""
+        node = tree.root.table.get("train")
+        if node is None:
+            return Train(epochs=0)
+        if isinstance(node.value, dict) and "epochs" not in node.value:
+            node = Node({**node.value, "epochs": Node(0, node.place)}, node.place, node.key)
+        whole: Train | None = self._value(node, Train, ("train",), tree.context)
+        return whole
 
     def _network(self, tree: StageTree) -> dict[str, Any]:
         """Branches, fusion, and where the weights come from."""
@@ -179,29 +191,33 @@ class StageReader:
 
     def _table(self, tree: StageTree, key: str, kind: Any) -> Any:
         node = tree.root.table.get(key)
-        return None if node is None else self._value(expanded(node, (key,)), kind, key, tree.context)
+        return None if node is None else self._value(node, kind, (key,), tree.context)
 
     def _reads(self, tree: StageTree) -> Mapping[str, Read]:
+        """What it reads, as far as it could be understood."""
         node = tree.root.table.get("reads")
         if node is None:
             return {}
-        whole = {name: expanded(inner, ("reads", name)) for name, inner in node.table.items()}
         if not isinstance(node.value, dict):
-            return self._value(node, dict[str, Read], "reads", tree.context) or {}
-        spread = Node(whole, node.place, node.key)
-        found: Mapping[str, Read] | None = typed(
-            spread, dict[str, Read], ("reads",), self.workshop.findings, tree.context
-        )
-        return found or {}
+            what, hint = (
+                f"reads: expected a table, not {describe(node.plain())}",
+                'write reads.NAME = "STAGE"',
+            )
+            self.workshop.findings.add(what, node.where(), hint, tree.context)
+        paths = {name: ("reads", name) for name in node.table}
+        found = {
+            name: self._value(node.table[name], Read, path, tree.context) for name, path in paths.items()
+        }
+        return {name: read for name, read in found.items() if read is not None}
 
     def _missing(self, key: str, hint: str, context: Context) -> None:
         self.workshop.findings.add(f"{key} is missing", self.home, hint, context)
 
-    def _value(self, node: Node, kind: Any, key: str, context: Context) -> Any:
-        known = (id(node), key)
+    def _value(self, node: Node, kind: Any, path: Path, context: Context) -> Any:
+        known = (id(node), dotted(path))
         if known not in self._typed:
             findings = Findings()
-            self._typed[known] = (node, typed(node, kind, (key,), findings), findings)
+            self._typed[known] = (node, _typed(node, kind, path, findings), findings)
         _, value, findings = self._typed[known]
         self.workshop.findings.extend(findings.problems(), context)
         return value
@@ -282,6 +298,16 @@ class StageReader:
                 self._defaults["metrics"] = Node(items, self._place, self._place)
             node = self._defaults["metrics"]
         return plugin_list(self.workshop, "metric", node, ("evaluate", "metrics"), context)
+
+
+def _typed(node: Node, kind: Any, path: Path, findings: Findings) -> Any:
+    """The value of a node, which may be a string where that is short for a table."""
+    short = shorthand(path)
+    if short is not None and not isinstance(node.value, str | dict):
+        what = f"{dotted(path)}: expected a table, or a string for its {short}, not {describe(node.plain())}"
+        findings.add(what, node.where())
+        return None
+    return typed(expanded(node, path), kind, path, findings)
 
 
 def plugin_list(

@@ -8,9 +8,8 @@ import attrs
 
 from mmspec.errors import Location
 from mmspec.plugins.api import DataInfo
-from mmspec.plugins.plan import INPUT
 from mmspec.plugins.stage import StageParts
-from mmspec.spec.model import SAMPLES, ExtractStage, Read, Stage
+from mmspec.spec.model import INPUT, SAMPLES, AnalysisStage, ExtractStage, Read, Stage
 from mmspec.spec.scan import Path
 from mmspec.spec.words import dotted, listed, show, suggestion
 
@@ -29,6 +28,7 @@ def check_graph(parts: StageParts, earlier: Mapping[str, StageParts]) -> Iterato
     yield from _extracted(parts)
     yield from _initial_weights(parts, earlier)
     yield from _read_stages(parts, earlier)
+    yield from _values_have_names(parts, earlier)
 
 
 def at(parts: StageParts, *path: str | int) -> Location:
@@ -81,8 +81,10 @@ def _read_stages(parts: StageParts, earlier: Mapping[str, StageParts]) -> Iterat
     part = parts.analysis
     of_tables = () if part is None else part.cls.tables
     known = of_tables if part is None else (*of_tables, *part.cls.outputs)
-    for name in known:
-        if part is not None and name not in parts.reads:
+    written = parts.root.table.get("reads")
+    understood = written is None or isinstance(written.value, dict)
+    for name in known if understood else ():
+        if part is not None and (written is None or name not in written.table):
             what = f"analysis: {part.record.name} reads {name}, and the stage does not say of which stage"
             hint = f'add reads.{name} = "STAGE"; stages before it: {listed(earlier) or "none"}'
             yield Misfit(part.node.find(("use",)).where(), what, hint)
@@ -92,8 +94,17 @@ def _read_stages(parts: StageParts, earlier: Mapping[str, StageParts]) -> Iterat
         if part is not None and name not in known:
             what = f"{dotted(path[:-1])}: {part.record.name} reads nothing of this name"
             yield Misfit(key_at(parts, "reads", name), what, suggestion(name, known, of="it reads"))
-        elif read.stage in earlier and (part is None or name in of_tables):
+        elif read.stage in earlier and (part is None or name in of_tables or read.shuffle is not None):
             yield from _has_table(parts, path, read, earlier)
+
+
+def _values_have_names(parts: StageParts, earlier: Mapping[str, StageParts]) -> Iterator[Misfit]:
+    """What an analysis comes to is STAGE/name, which must not be the SPLIT/name of another stage."""
+    splits = dict.fromkeys(split for other in earlier.values() for split in other.splits or ())
+    if parts.kind is AnalysisStage and parts.name in splits:
+        what = f"stage {parts.name} analyses, and {parts.name} is the name of a split"
+        hint = f"its values would be {parts.name}/…, as those of the split; give the stage another name"
+        yield Misfit(key_at(parts, "analysis"), what, hint)
 
 
 def _has_table(
@@ -103,12 +114,15 @@ def _has_table(
     if other.kind is not ExtractStage:
         writers = [name for name, each in earlier.items() if each.kind is ExtractStage]
         what = f"{dotted(path[:-1])}: stage {read.stage} writes no feature table"
+        what += "" if read.shuffle is None else " that could be shuffled"
         yield Misfit(at(parts, *path), what, f"stages that do (extract): {listed(writers) or 'none'}")
         return
-    groups = (*(data.groups if (data := data_of(other)) else ()), SAMPLES)
+    data = data_of(other)
+    groups = tuple(dict.fromkeys((SAMPLES, *(data.groups if data else ()), "class")))
     if read.shuffle is not None and read.shuffle not in groups:
-        what = f"{dotted((*path[:-1], 'shuffle'))}: its data have no groups {show(read.shuffle)}"
-        yield Misfit(at(parts, *path[:-1], "shuffle"), what, suggestion(read.shuffle, groups, of="it has"))
+        path = (*path[:-1], "shuffle")
+        what = f"{dotted(path)}: the data of stage {read.stage} have no groups {show(read.shuffle)}"
+        yield Misfit(at(parts, *path), what, suggestion(read.shuffle, groups, of="to choose from"))
 
 
 def _extracted(parts: StageParts) -> Iterator[Misfit]:
@@ -120,7 +134,7 @@ def _extracted(parts: StageParts) -> Iterator[Misfit]:
     of_samples = extract.layer == INPUT
     known = tuple(data.modalities if data else ()) if of_samples else tuple(parts.modalities)
     if extract.modality is None:
-        if of_samples or len(parts.modalities) > 1:
+        if len(known) > 1:
             what = "extract.modality is missing: it is not clear whose samples are meant"
             yield Misfit(key_at(parts, "extract"), what, f"add modality = …: {listed(known)}")
     elif known and extract.modality not in known:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from mmspec.plugins.parts import Part
 from mmspec.plugins.plan import AnalysisPlan, AnyStagePlan, ExtractPlan, StagePlan
 from mmspec.plugins.stage import StageParts
-from mmspec.spec.model import AnalysisStage, Evaluate, ExtractStage, Modality, Stage
+from mmspec.spec.model import AnalysisStage, Evaluate, Extract, ExtractStage, Modality, Stage
 from mmspec.spec.structure import plain
 
 
@@ -31,7 +33,11 @@ def _analysis_plan(parts: StageParts) -> AnalysisPlan:
 
 
 def _extract_plan(parts: StageParts) -> ExtractPlan:
-    extract: Any = parts.extract
+    whole: Any = parts
+    extract: Extract = whole.extract
+    if extract.modality is None:  # there is one
+        there = parts.modalities or whole.dataset.answer.modalities
+        extract = attrs.evolve(extract, modality=next(iter(there)))
     return ExtractPlan(
         name=parts.name,
         spec=ExtractStage(**_network_spec(parts), extract=extract),

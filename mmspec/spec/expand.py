@@ -11,7 +11,17 @@ import attrs
 
 from mmspec.errors import Location
 from mmspec.spec.findings import Context, Findings
-from mmspec.spec.layers import PLAIN_NAME, Layer, laid, stage_part, stages, variants
+from mmspec.spec.layers import (
+    PLAIN_NAME,
+    Layer,
+    inherited,
+    laid,
+    note_unclaimed,
+    overriding,
+    stage_part,
+    stages,
+    variants,
+)
 from mmspec.spec.load import Document
 from mmspec.spec.model import LANGUAGE, OWN_TABLES, ROOT_KEYS
 from mmspec.spec.sweep import sweep
@@ -83,6 +93,8 @@ def expand(document: Document, findings: Findings) -> Expansion:
         findings.add(f"{runs:,} runs are more than the {MOST_RUNS:,} that one spec may ask for", at.where())
         choices, axes = [], []
     over = None if document.overrides is None else stage_part(document.overrides)
+    asked = [variant.over for variant in choices] + [layer.over for axis in axes for layer in axis[:1]]
+    note_unclaimed([node for node in (base, over, *asked) if node is not None], chain, findings)
     points = [
         point for variant in choices for point in _points(laid(base, variant), variant, axes, chain, over)
     ]
@@ -109,8 +121,8 @@ def _points(
         root = base if swept is None else merge(base, swept, keep=True)
         trees = []
         for stage in chain:
-            tree = laid(root, stage)
-            tree = tree if over is None else merge(tree, over, keep=True)
+            tree = laid(inherited(root, stage), stage)
+            tree = tree if over is None else merge(tree, overriding(over, stage), keep=True)
             name = stage.labels["stage"]
             trees.append(StageTree(name, tree, {**labels, "stage": name}, stage.over))
         points.append(Point(labels, tuple(trees)))

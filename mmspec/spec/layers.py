@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 import tomli
 
 from mmspec.spec.findings import Findings
-from mmspec.spec.model import ROOT_KEYS, STAGE_KEYS, AnalysisStage, ExtractStage
+from mmspec.spec.model import INPUT, ROOT_KEYS, STAGE_KEYS, AnalysisStage, ExtractStage, Train
 from mmspec.spec.scan import Path
-from mmspec.spec.tree import Node, merge, without
+from mmspec.spec.tree import Node, expanded, merge, without
 from mmspec.spec.typed import typed
 from mmspec.spec.words import describe, dotted, listed, show, suggestion
+
+#: The keys that make a stage something else than one that trains.
+KIND_KEYS = ("extract", "analysis")
+
+#: What of a stage is its network, and what of `train` is training.
+OF_NETWORK = ("modalities", "fusion", "init_from", "assemble")
+OF_TRAINING = ("epochs", "log_every", "checkpoint_every", "stop")
 
 #: Names that become folders.
 PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -34,6 +41,41 @@ def laid(base: Node, layer: Layer) -> Node:
     for path, _ in layer.drop:
         base = without(base, path) or base
     return base if layer.over is None else merge(base, layer.over)
+
+
+def inherited(root: Node, stage: Layer) -> Node:
+    """What of the keys above its own a stage takes over.
+
+    What makes a stage extract or analyse is only taken over by one whose own table does so; without
+    `[[stages]]` the one stage takes everything.
+    """
+    own = stage.over
+    if own is None:
+        return root
+    kept = {key: node for key, node in root.table.items() if key not in KIND_KEYS or key in own.table}
+    return Node(kept, root.place, root.key)
+
+
+def overriding(over: Node, stage: Layer) -> Node:
+    """What of `--set` holds for a stage: one whose own table trains nothing goes on training nothing."""
+    over = inherited(over, stage)
+    epochs = None if stage.over is None else stage.over.find(("train", "epochs"))
+    if epochs is not None and epochs.value == 0:
+        over = without(over, ("train", "epochs")) or over
+    return over
+
+
+def note_unclaimed(nodes: Iterable[Node], chain: Sequence[Layer], findings: Findings) -> None:
+    """Note what would make a stage extract or analyse and is taken over by none."""
+    claimed = {key for stage in chain for key in (KIND_KEYS if stage.over is None else stage.over.table)}
+    for node in nodes:
+        for key in KIND_KEYS:
+            if key in node.table and key not in claimed:
+                child = node.table[key]
+                what = f"{key}: no table of [[stages]] has {key}, so this belongs to none of them"
+                findings.add(
+                    what, (child.key or child.place).location(), f"write {key} into the stage it is for"
+                )
 
 
 def stage_part(root: Node) -> Node:
@@ -134,15 +176,31 @@ def stages(root: Node, findings: Findings) -> list[Layer]:
 
 def _keys_of_its_kind(item: Node, name: str, index: int, findings: Findings) -> None:
     """Note what stands in the table of a stage that trains nothing and would not be looked at."""
-    for mark, kind in (("analysis", AnalysisStage), ("extract", ExtractStage)):
-        if mark in item.table:
-            known = attrs.fields_dict(kind)
-            for key, node in item.table.items():
-                if key in STAGE_KEYS and key not in known:
-                    what = f"stages[{index}].{key}: stage {name} has {mark}, so {key} would do nothing"
-                    where = (node.key or node.place).location()
-                    findings.add(what, where, f"it can have: {listed(known)}")
-            return
+    for path, node, why, known in _idle_keys(item):
+        what = (
+            f"{dotted(('stages', index, *path))}: stage {name} has {why}, so {dotted(path)} would do nothing"
+        )
+        findings.add(what, (node.key or node.place).location(), f"it can have: {listed(known)}")
+
+
+def _idle_keys(item: Node) -> Iterator[tuple[Path, Node, str, Iterable[str]]]:
+    """Of each such key its path and node, what makes it idle, and what else could stand there."""
+    own = {key: node for key, node in item.table.items() if key in STAGE_KEYS and key not in KIND_KEYS}
+    if "analysis" in item.table:
+        known = list(attrs.fields_dict(AnalysisStage))
+        yield from (((key,), node, "analysis", known) for key, node in own.items() if key not in known)
+    elif "extract" in item.table:
+        known, why = list(attrs.fields_dict(ExtractStage)), "extract"
+        layer = expanded(item.table["extract"], ("extract",)).find(("layer",))
+        if layer.value == INPUT:
+            known, why = [key for key in known if key not in OF_NETWORK], f'extract = "{INPUT}"'
+        yield from (((key,), node, why, known) for key, node in own.items() if key not in known)
+        idle = {key: node for key, node in item.find(("train",)).table.items() if key in OF_TRAINING}
+        rest = [key for key in attrs.fields_dict(Train) if key not in OF_TRAINING]
+        if "train" in own:
+            yield from (
+                (("train", key), node, "extract", rest) for key, node in idle.items() if node.value != 0
+            )
 
 
 def key_path(text: str) -> tuple[str, ...] | None:

@@ -168,6 +168,10 @@ class InitFrom:
     exclude: tuple[str, ...] = key("shell patterns over parameter names", default=())
 
 
+#: What `extract` calls the samples themselves, what the classifier sees, and what it says.
+INPUT, FEATURES, LOGITS = "input", "features", "logits"
+
+
 @attrs.frozen(kw_only=True)
 class Extract:
     """`extract`: write what a layer gives for every sample as a feature table, and train nothing."""
