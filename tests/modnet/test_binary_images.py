@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 import torch
@@ -81,6 +82,14 @@ def test_only_training_is_random(task):
         assert isinstance(middle, CenterCrop)
     whole = BinaryFolders(root=task.root, resize=8, size=6, least_area=1.0, flip=0.0)
     assert whole.augmentations("image", "train") == whole.augmentations("image", "test")
+
+
+def test_as_published_what_is_measured_is_random_too(task):
+    published = attrs.evolve(task, compat="modnet")
+    training = published.augmentations("image", "train")
+    assert all(step.is_random for step in training)
+    for role in ("validation", "test"):
+        assert published.augmentations("image", role) == training
 
 
 def test_missing_folders_are_told(tmp_path, task):

@@ -200,4 +200,5 @@ def test_the_stand_in_nests_tasks(tmp_path):
     other = ClassHierarchy(root=tmp_path, positive=("fish",), negative=("bird",)).write_sample(tmp_path)
     first, later = taken(other), taken(second)
     assert folders(later[1]["train"]) < folders(first[1]["train"])
+    assert all(later[1][split] < first[1][split] for split in ("train", "test"))
     assert not first[1]["test"] & later[1]["train"]
