@@ -109,13 +109,12 @@ class StageRun:
 
     def _train_epoch(self) -> None:
         trainer, train = self._trainer, self._spec.train
-        in_epoch = len(trainer.loaders["train"])
         for batch in trainer.batches():
             result = trainer.step(batch)
             if trainer.steps % train.log_every == 0:
                 self._row("step", trainer.step_values(result))
                 self._progress()
-            if trainer.position < in_epoch:  # the epoch's own checkpoint follows the last step
+            if trainer.position < trainer.steps_per_epoch:  # the epoch's own checkpoint follows the last step
                 stop = self._should_stop()
                 if stop or (train.checkpoint_every and trainer.steps % train.checkpoint_every == 0):
                     self._checkpoint()
@@ -224,7 +223,7 @@ class StageRun:
 
     def _progress(self, epoch: int | None = None) -> None:
         t = self._trainer
-        steps = len(t.loaders["train"])
+        steps = t.steps_per_epoch
         step = steps if epoch else t.position
         epochs = self._spec.train.epochs
         self._recorder.progress(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +26,9 @@ from mmspec.engine.initial import initialise_from
 from mmspec.engine.loop import Interrupted, Selected, StageResult, StageRun
 from mmspec.engine.recorder import Recorder
 from mmspec.engine.trainer import Trainer
+from mmspec.errors import RunError
 from mmspec.graph.network import FusedNetwork
-from mmspec.plugins.api import FeatureTable, StageOutput
+from mmspec.plugins.api import AnalysisResult, FeatureTable, StageOutput
 from mmspec.plugins.plan import AnalysisPlan, AnyStagePlan, ExtractPlan, NetworkPlan, RunPlan, StagePlan
 from mmspec.system import cores, write_whole
 
@@ -194,11 +196,13 @@ class _Work:
         result = stage.analysis.analyse(inputs, workers=cores())
         for remark in result.remarks:
             self.recorder.say(f"{stage.name}: {remark}")
+        _check_names(stage.name, result)
         if result.arrays:
             named = {f"{stage.name}/{name}": array for name, array in result.arrays.items()}
             self.recorder.arrays(stage=stage.name, arrays=named)
         values = {f"{stage.name}/{name}": float(value) for name, value in result.values.items()}
-        self.recorder.say(f"{stage.name}: " + ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
+        if values:
+            self.recorder.say(f"{stage.name}: " + ", ".join(f"{k} {v:.4g}" for k, v in values.items()))
         return StageResult(0, 0, None, values)
 
     # ------------------------------------------------------------ what earlier stages have left
@@ -233,6 +237,21 @@ class _Work:
     def _while_packing(self, stage: str) -> Follow:
         """Packing may take minutes before the first step: the log says how far it is; it can be stopped."""
         return partial(_follow, stage, self.recorder, self.should_stop, [-math.inf])
+
+
+def _check_names(stage: str, result: AnalysisResult) -> None:
+    """Refuse what could not be recorded.
+
+    Raises:
+        RunError: an analysis gives a value that is no number, or one under no plain name.
+    """
+    begin, hint = f"stage {stage}: its analysis gives", "this is a mistake of the plugin"
+    for name in (*result.values, *result.arrays):
+        if not isinstance(name, str) or not name or "/" in name:
+            raise RunError(f"{begin} something the name {name!r}", hint=hint)
+    for name, value in result.values.items():
+        if not isinstance(value, Real):
+            raise RunError(f"{begin} {name!r} as {type(value).__name__}, not a number", hint=hint)
 
 
 def _follow(

@@ -63,6 +63,8 @@ class StepResult:
 class Trainer:
     """A built stage. `epoch` counts from 1; `steps` and `position` (in the epoch) count steps done.
 
+    An epoch has `steps_per_epoch`: none where the stage trains nothing.
+
     Args:
         plan: the stage.
         seed: the run's seed.
@@ -104,9 +106,10 @@ class Trainer:
 
         groups = parameter_groups(self.named_parameters(), plan.spec.optimizer.groups)
         self.optimizer = plan.optimizer.build(groups)
-        steps = len(self.loaders["train"])
-        epochs = max(1, train.epochs)  # where nothing is trained, no step of a schedule is taken
-        self.schedule = plan.schedule.build(self.optimizer, epochs=epochs, steps_per_epoch=steps)
+        # Where nothing is trained, nothing is sampled and no step of a schedule is taken.
+        self.steps_per_epoch = len(self.loaders["train"]) if train.epochs else 0
+        shape = {"epochs": max(1, train.epochs), "steps_per_epoch": max(1, self.steps_per_epoch)}
+        self.schedule = plan.schedule.build(self.optimizer, **shape)
 
         built = {name: self._build_metric(metric) for name, metric in plan.metrics.items()}
         self._training = {name: m for name, m in built.items() if isinstance(m, TrainingMetric)}
