@@ -178,7 +178,12 @@ class _Published:
                 hint = suggestion(name, file.columns, of="its columns")
                 told = f"{dotted((*path, *at))}: {file.name} has no column {show(name)}"
                 add(told, node.find(at).where(), hint)
-        for name, ours, theirs in (("metric", column.value, file.metric), ("unit", column.unit, file.unit)):
+        used: list[str | None] = [name for _, name in _published_columns(beside)] or [None]
+        metrics = dict.fromkeys(file.metrics[name] for name in used if name in file.metrics)
+        for name, ours, theirs in (
+            *(("metric", column.value, metric) for metric in metrics),
+            ("unit", column.unit, file.unit),
+        ):
             if ours != theirs:
                 differ = f"the {name} of {file.name} is {show(theirs)}, that of this column is {show(ours)}"
                 add(f"{what}: {differ}", node.where(), "only what measures the same can stand beside it")

@@ -12,8 +12,11 @@ A file says where its figures are from, what they measure, and one row for each 
     method = "none"
     modelnet40 = { mean = 90.09, std = 0.58 }
 
-Without `columns`, a row has a single `value`. Nothing in such a file is a result of mmspec, and nothing is
-filled in from the environment: its words are other people's.
+Without `columns`, a row has a single `value`. Where not all columns measure the same, `metric` is a table that
+says it of each of them: `metric = { before = "first/test/accuracy", after = "last/test/accuracy" }`.
+
+Nothing in such a file is a result of mmspec, and nothing is filled in from the environment: its words are other
+people's.
 """
 
 from __future__ import annotations
@@ -59,12 +62,12 @@ class PublishedRow:
 
 @attrs.frozen
 class Published:
-    """A file of published figures; `rows` by method."""
+    """A file of published figures; `rows` by method, `metrics` by column, the single one by None."""
 
     name: str
     source: str
     url: str | None
-    metric: str
+    metrics: Mapping[str | None, str]
     unit: Literal["number", "percent"]
     columns: tuple[str, ...]
     rows: Mapping[str, PublishedRow]
@@ -104,7 +107,7 @@ def published_of(name: str, tree: Node) -> Published:
     """
     head: _Head = structure_fields(_Head, tree.plain())
     rows = dict(_rows(head, tree))
-    return Published(name, head.source, head.url, head.metric, head.unit, head.columns, rows)
+    return Published(name, head.source, head.url, _metrics(head), head.unit, head.columns, rows)
 
 
 # ---------------------------------------------------------------- the form of a file
@@ -133,7 +136,9 @@ class _Head:
     """The file as a whole; its rows are read apart, since their keys depend on `columns`."""
 
     source: str = key("who published the figures, as a reader should see it")
-    metric: str = key("what was measured, with its split, e.g. test/accuracy")
+    metric: str | dict[str, str] = key(
+        "what was measured, with its split, e.g. test/accuracy; a table: of each column"
+    )
     unit: Literal["number", "percent"] = key("percent: the figures are out of 100")
     row: tuple[dict[str, Any], ...] = key("one table for each method")
     url: str | None = key("where it was published", default=None, validator=is_link)
@@ -150,6 +155,27 @@ class _MeanStd:
 class _Names:
     method: str = key("what reports call this row")
     label: str | None = key("what the publication calls it", default=None)
+
+
+def _metrics(head: _Head) -> dict[str | None, str]:
+    """What each column measures, the single one by None.
+
+    Raises:
+        MisfitError: it is said of other columns than there are.
+    """
+    if isinstance(head.metric, str):
+        return dict.fromkeys(head.columns or (None,), head.metric)
+    said = head.metric
+    misfits = [
+        Misfit("no such column", ("metric", name), suggestion(name, head.columns, of="columns"), on_key=True)
+        for name in said
+        if name not in head.columns
+    ]
+    missing = [name for name in head.columns if name not in said]
+    misfits += [Misfit(f"does not say what {show(name)} measures", ("metric",)) for name in missing]
+    if misfits:
+        raise MisfitError(misfits)
+    return {name: said[name] for name in head.columns}
 
 
 def _rows(head: _Head, tree: Node) -> Iterator[tuple[str, PublishedRow]]:

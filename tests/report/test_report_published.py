@@ -249,6 +249,29 @@ def test_what_cannot_stand_beside_is_told_with_its_place(beside, old, new, said)
     assert re.search(r"report\.toml:\d+:\d+", text)
 
 
+EACH = 'metric = { first = "test/accuracy", second = "test/sensitivity" }'
+
+
+def test_columns_may_measure_different_things(beside, tmp_path):
+    beside(REPORT, FILE.replace('metric = "test/accuracy"', EACH))
+    whole = json.loads((tmp_path / "out" / "report.json").read_text())["tables"][0]
+    assert whole["columns"][0]["published"]["metric"] == "test/accuracy"
+
+
+@pytest.mark.parametrize(
+    ("report", "file", "said"),
+    [
+        (REPORT.replace('"first"', '"second"'), EACH, 'the metric of others is "test/sensitivity"'),
+        (REPORT, EACH.replace("second", "secnd"), 'did you mean "second"?'),
+        (REPORT, 'metric = { first = "test/accuracy" }', 'metric: does not say what "second" measures'),
+    ],
+)
+def test_each_must_be_said_and_be_the_same(beside, report, file, said):
+    with pytest.raises(ReportError) as error:
+        beside(report, FILE.replace('metric = "test/accuracy"', file))
+    assert said in str(error.value)
+
+
 def test_a_value_that_no_run_has_cannot_be_published(beside):
     with pytest.raises(ReportError, match=r'rows\.published names "nonne"'):
         beside(REPORT.replace('none = "vanilla"', 'nonne = "vanilla"'))

@@ -106,7 +106,7 @@ def about_claim(cell: PublishedCell) -> Facts:
         return [("empty", "nothing was published of this row, or it names no published method"), *facts]
     printed = cell.claim.mean_text + (f" ± {cell.claim.std_text}" if cell.claim.std_text else "")
     facts = [("published as", cell.row.label), ("printed", printed), ("unit", file.unit), *facts]
-    facts.append(("metric", file.metric))
+    facts.append(("metric", cell.metric))
     return [*_filled(facts), _CLAIM]
 
 

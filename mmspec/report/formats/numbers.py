@@ -125,13 +125,13 @@ def _column(column: Column, table: Table) -> dict[str, Any]:
         "show": column.show,
     }
     if column.published is not None:
-        whole["published"] = _source(table.published[column.published.source])
+        whole["published"] = _source(table.published[column.published.source], column)
     return whole
 
 
-def _source(file: Published) -> dict[str, Any]:
-    """Where published figures are from."""
-    return {"source": file.source, "url": file.url, "metric": file.metric, "unit": file.unit}
+def _source(file: Published, column: Column) -> dict[str, Any]:
+    """Where published figures are from that stand beside a column, and so measure the same."""
+    return {"source": file.source, "url": file.url, "metric": column.value, "unit": file.unit}
 
 
 def _shown(cell: Cell, row: RowRuns, table: Table) -> dict[str, Any]:

@@ -104,9 +104,8 @@ def _of_figures(name: str, tree: Node) -> Iterator[Listing]:
     file = published_of(name, tree)
     for row in file.rows.values():
         for column, claim in row.claims.items():
-            yield Listing(
-                name, file.source, file.url, row.label, column or name, file.metric, claim, file.unit
-            )
+            metric = file.metrics[column]
+            yield Listing(name, file.source, file.url, row.label, column or name, metric, claim, file.unit)
 
 
 # ---------------------------------------------------------------- a list of entries

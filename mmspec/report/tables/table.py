@@ -129,6 +129,7 @@ class PublishedCell:
     """A published figure beside one of ours; `claim` is None where none was published. Never ranked."""
 
     file: Published
+    metric: str
     row: PublishedRow | None = None
     claim: Claim | None = None
 
@@ -215,8 +216,8 @@ class Table:
         file = self.published[column.published.source]
         found = file.rows.get(row.method) if row.method else None
         if found is None:
-            return PublishedCell(file)
-        return PublishedCell(file, found, found.claims.get(_claimed(column.published)))
+            return PublishedCell(file, column.value)
+        return PublishedCell(file, column.value, found, found.claims.get(_claimed(column.published)))
 
     @property
     def seeds_expected(self) -> int:
