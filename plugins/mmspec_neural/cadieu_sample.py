@@ -16,8 +16,9 @@ from PIL import Image
 
 from mmspec_neural.cadieu_files import CATEGORIES, SPLITS
 
-#: Objects of each category, images of each object, and those for training in each published split.
-OBJECTS, IMAGES, TRAIN = 7, 10, 8
+#: Objects of each category, images of each object, and those for training in each published split. A fifth of
+#: the images leaves three of each object: one to test, one to choose on, one to learn from.
+OBJECTS, IMAGES, TRAIN = 7, 15, 12
 
 #: Standard deviations of the responses: between categories, between objects of one, between images of one.
 _BETWEEN_CATEGORIES, _BETWEEN_OBJECTS, _BETWEEN_IMAGES = 1.0, 0.7, 0.8
@@ -35,7 +36,7 @@ def planted_means(sites: int) -> np.ndarray:
 
 
 def write_data(root: Path, name: str, sites: int) -> None:
-    """Write the .mat file of this name and its images: 490 of 49 objects, in rows that mix categories."""
+    """Write the .mat file of this name and its images: 735 of 49 objects, in rows that mix categories."""
     from scipy.io import savemat
 
     # Objects in turn over categories, all images of one together, as rows of (category, object, image).

@@ -136,7 +136,7 @@ class Cadieu2014(Dataset):
         return attrs.evolve(self, size=min(self.size, 64))
 
     def write_sample(self, root: Path) -> Cadieu2014:
-        """490 images of 49 handwritten digits in 7 categories, and responses with both planted in them."""
+        """735 images of 49 handwritten digits in 7 categories, and responses with both planted in them."""
         from mmspec_neural.cadieu_sample import IMAGES, write_data, write_map
 
         write_data(root, self._file(), self._sites())

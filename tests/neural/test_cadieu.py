@@ -199,7 +199,7 @@ def test_a_map_gives_objects_names(sample, tmp_path):
         ("image,object\na\n", "must have the columns image,object, and both filled in each row"),
         ("image,object\na,\n", "both filled in each row"),
         ("image,object\na.png,1\nimages/a.png,2\n", "names 1 images more than once: a"),
-        ("image,object\na,1\n", "has no object for 490 of 490 images: images/"),
+        ("image,object\na,1\n", "has no object for 735 of 735 images: images/"),
         ("all", "names 1 images that are not of these data: extra"),
         (b"image,object\n\xff\xfe,1\n", "cannot be read: "),
     ],
@@ -216,7 +216,7 @@ def test_maps_that_do_not_fit_are_told(sample, tmp_path, content, said):
 def test_objects_by_order_that_do_not_add_up_are_told(copied):
     assert told(attrs.evolve(copied, images_per_object=40)) == (
         "objects by order: blocks of 40 images do not add up to those of "
-        + ", ".join(f"{name} (70)" for name in CATEGORIES)
+        + ", ".join(f"{name} (105)" for name in CATEGORIES)
     )
 
 
@@ -226,9 +226,9 @@ def test_published_splits_are_the_columns_of_meta(sample, split):
     marks = {row.split()[0]: row.split()[1 + split] for row in meta(sample)}
     assert {marks[i] for i in sources["train"].ids} == {"1"}
     assert {marks[i] for i in sources["test"].ids} == {"0"}
-    assert (len(sources["train"]), len(sources["test"])) == (392, 98)
+    assert (len(sources["train"]), len(sources["test"])) == (588, 147)
     _, counts = np.unique(sources["test"].groups["object"], return_counts=True)
-    assert counts.tolist() == [2] * 49
+    assert counts.tolist() == [3] * 49
 
 
 # ---------------------------------------------------------------- images
@@ -321,9 +321,9 @@ def test_missing_and_damaged_images_are_named_by_kind(copied):
     third.write_bytes(b"<html>404</html>")
     names = [path.relative_to(copied.root) for path in (first, second, third)]
     assert told(copied) == (
-        f"ROOT: 1 of 490 images cut off before the end: {names[1]}\n"
-        f"ROOT: 1 of 490 images missing: {names[0]}\n"
-        f"ROOT: 1 of 490 images not in PNG format: {names[2]}"
+        f"ROOT: 1 of 735 images cut off before the end: {names[1]}\n"
+        f"ROOT: 1 of 735 images missing: {names[0]}\n"
+        f"ROOT: 1 of 735 images not in PNG format: {names[2]}"
     )
     neural = copied.open(("neural",))["train"].read("neural", np.arange(2))  # needs no image
     assert neural.shape == (2, 168)
@@ -337,12 +337,12 @@ def without_last(values):
     ("changes", "said"),
     [
         ({"meta": None}, "has no variable meta; it holds features"),
-        ({"features": without_last}, "features of 489 images, but meta of 490"),
+        ({"features": without_last}, "features of 734 images, but meta of 735"),
         ({"features": lambda f: f[:, :5]}, "has 5 sites, not 168"),
-        ({"features": lambda f: f[None]}, "real numbers, images × sites, not float64 (1, 490, 168)"),
+        ({"features": lambda f: f[None]}, "real numbers, images × sites, not float64 (1, 735, 168)"),
         ({"features": lambda f: f * 1j}, "features must be real numbers, images × sites, not complex128"),
         ({"features": lambda f: np.where(f > 3, np.nan, f)}, "entries that are not finite"),
-        ({"meta": lambda _: np.ones((490, 3))}, "meta must be a string for each image, not float64 (490, 3)"),
+        ({"meta": lambda _: np.ones((735, 3))}, "meta must be a string for each image, not float64 (735, 3)"),
         ({"extra": lambda _: {"a": 1}}, "holds what is neither array nor string: extra (struct)"),
     ],
 )  # fmt: skip
