@@ -12,11 +12,11 @@ A file says where its figures are from, what they measure, and one row for each 
     method = "none"
     modelnet40 = { mean = 90.09, std = 0.58 }
 
-Without `columns`, a row has a single `value`. Where not all columns measure the same, `metric` is a table that
-says it of each of them: `metric = { before = "first/test/accuracy", after = "last/test/accuracy" }`.
+Without `columns`, a row has a single `value`. Where not all columns measure the same, `metric` is a table
+that says it of each: `metric = { before = "first/test/accuracy", after = "last/test/accuracy" }`.
 
-Nothing in such a file is a result of mmspec, and nothing is filled in from the environment: its words are other
-people's.
+Nothing in such a file is a result of mmspec, and nothing is filled in from the environment: its words are
+other people's.
 """
 
 from __future__ import annotations
