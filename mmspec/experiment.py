@@ -79,12 +79,11 @@ class Run:
         return run_label(self.plan)
 
     def draw(self, style: Style = "text", stage: str | None = None) -> str:
-        """The training graph of a stage (by default the first) as text, Mermaid or SVG."""
-        from mmspec.graph import build_graph
-        from mmspec.graph.draw import as_mermaid, as_svg, as_text
+        """The run as text, Mermaid or SVG: its one stage, the one named, or the graph of several stages.
 
-        draw = {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}[style]
-        return draw(build_graph(self._stage(stage, NetworkPlan)))  # type: ignore[type-abstract]
+        As text that is followed by the training graph of each stage.
+        """
+        return draw(self.plan, style, stage)
 
     def build(
         self,
@@ -99,20 +98,11 @@ class Run:
         """
         from mmspec.engine.trainer import Trainer
 
-        return Trainer(self._stage(stage, StagePlan), self.plan.seed, sources=sources, tables=tables)
+        return Trainer(_stage(self.plan, stage, StagePlan), self.plan.seed, sources=sources, tables=tables)
 
     def run(self, runs: str | Path = "runs") -> RunRecord:
         """Run it in a process of its own, or read it if it is finished."""
         return _run([self], Path(runs), jobs=1)[0]
-
-    def _stage(self, name: str | None, kind: type[PlanT]) -> PlanT:
-        known = [stage for stage in self.plan.stages if isinstance(stage, kind)]
-        for stage in known:
-            if name in (None, stage.name):
-                return stage
-        names = ", ".join(stage.name for stage in known) or "none"
-        what = "no stage trains" if name is None else f"there is no stage {name!r} with a network"
-        raise SpecError(what, hint=f"stages of this spec: {names}")
 
     def __repr__(self) -> str:
         return f"<Run {self.label} of {self.plan.experiment}>"
@@ -156,6 +146,38 @@ class Experiment:
     def _repr_html_(self) -> str:
         rows = "".join(f"<li>{escape(run.label)}</li>" for run in self.runs)
         return f"<b>{escape(self.name)}</b><ol start=0>{rows}</ol>"
+
+
+def draw(plan: RunPlan, style: Style, stage: str | None = None) -> str:
+    """A run as `Run.draw` draws it.
+
+    Raises:
+        SpecError: it has no such stage, or that has no network.
+        GraphError: its parts do not fit together.
+    """
+    from mmspec.graph import build_graph, draw, stages
+
+    def of_stage(of: NetworkPlan) -> str:
+        how = {"text": draw.as_text, "mermaid": draw.as_mermaid, "svg": draw.as_svg}[style]
+        return how(build_graph(of))
+
+    if stage is not None or len(plan.stages) == 1:
+        return of_stage(_stage(plan, stage, NetworkPlan))  # type: ignore[type-abstract]
+    how = {"text": stages.as_text, "mermaid": stages.as_mermaid, "svg": stages.as_svg}[style]
+    whole = how(stages.stage_graph(each.resolved for each in plan.stages))
+    return "\n\n".join([whole, *(map(of_stage, plan.networks) if style == "text" else ())])
+
+
+def _stage(plan: RunPlan, name: str | None, kind: type[PlanT]) -> PlanT:
+    """The stage of this name, by default the first, of those of a kind."""
+    known = [stage for stage in plan.stages if isinstance(stage, kind)]
+    for stage in known:
+        if name in (None, stage.name):
+            return stage
+    names = ", ".join(stage.name for stage in known) or "none"
+    needed = "that trains" if kind is StagePlan else "with a network"
+    what = f"there is no stage {needed}" if name is None else f"there is no stage {name!r} {needed}"
+    raise SpecError(what, hint=f"stages of this spec: {names}")
 
 
 def _run(chosen: Sequence[Run], folder: Path, *, jobs: int) -> tuple[RunRecord, ...]:

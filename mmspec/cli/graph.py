@@ -9,12 +9,12 @@ import click
 
 from mmspec.cli.help import Command
 from mmspec.cli.options import choose, load_experiment, set_option, spec_argument, variant_option
-from mmspec.errors import SpecError
+from mmspec.experiment import draw
 from mmspec.launch.prepare import run_label
-from mmspec.plugins.plan import NetworkPlan, RunPlan
 
 EXAMPLE = """\
 mmspec graph specs/colored_digits.toml --variant guided
+mmspec graph specs/cadieu_finetune.toml -o stages.svg
 mmspec graph specs/colored_digits.toml --variant guided --format svg -o graph.svg
 """
 
@@ -40,14 +40,12 @@ def command(
     style: Literal["text", "mermaid", "svg"] | None,
     output: Path | None,
 ) -> None:
-    """Draw the training graph of the first run of SPEC, with every shape."""
+    """Draw the first run of SPEC: the graph of its stages, and the training graph of each, with every shape.
+
+    A picture is of the stages, where there are several, else of the one that there is; --stage draws one.
+    """
     plans = choose(load_experiment(spec, overrides).plans, variants=variants)
-    style = style or _by_name(output)
-    stages = _stages(plans[0], stage)
-    if style != "text" and len(stages) > 1:
-        names = ", ".join(each.name for each in stages)
-        raise SpecError(f"a picture shows one stage, this spec has {len(stages)}", hint=f"--stage: {names}")
-    text = "\n\n".join(_draw(each, style) for each in stages)
+    text = draw(plans[0], style or _by_name(output), stage)
     if output is None:
         click.echo(text)
     else:
@@ -60,18 +58,3 @@ def _by_name(output: Path | None) -> Literal["text", "mermaid", "svg"]:
     if output is None:
         return "text"
     return {".svg": "svg", ".mmd": "mermaid", ".mermaid": "mermaid"}.get(output.suffix, "text")  # type: ignore[return-value]
-
-
-def _stages(plan: RunPlan, name: str | None) -> list[NetworkPlan]:
-    stages = [each for each in plan.networks if name in (None, each.name)]
-    if not stages:
-        names = ", ".join(each.name for each in plan.stages)
-        raise SpecError(f"there is no stage {name!r}", hint=f"stages of this spec: {names}")
-    return stages
-
-
-def _draw(stage: NetworkPlan, style: Literal["text", "mermaid", "svg"]) -> str:
-    from mmspec.graph import build_graph
-    from mmspec.graph.draw import as_mermaid, as_svg, as_text
-
-    return {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}[style](build_graph(stage))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 
-from mmspec.graph.graph import Edge, Graph, Node
+if TYPE_CHECKING:
+    from mmspec.graph.graph import Edge, Graph, Node
 
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 184, 34, 24, 30, 20
+_WIDTH, _HEIGHT, _GAP_X, _GAP_Y = 184, 34, 24, 30
+#: What is left free around a picture.
+MARGIN = 20
 _LONGEST = 26
 #: What follows the heads stands in two parts: training in the first column, measuring beside it.
 _TRAINING = ("objective", "balancing", "optimizer")
@@ -38,7 +42,7 @@ def as_mermaid(graph: Graph) -> str:
     lines = ["flowchart TD"]
     for node in graph.nodes:
         shown = dict.fromkeys((node.label, node.plugin or node.label))
-        lines.append(f'  {number[node.id]}["{"<br/>".join(map(_mermaid, shown))}"]')
+        lines.append(f'  {number[node.id]}["{"<br/>".join(map(mermaid_text, shown))}"]')
     lines += [
         f'  {number[edge.source]} -- "{show_shape(edge.shape)}" --> {number[edge.target]}'
         for edge in graph.edges
@@ -49,34 +53,45 @@ def as_mermaid(graph: Graph) -> str:
 def as_svg(graph: Graph) -> str:
     """A layered drawing: one column a modality, what serves all of them across the columns."""
     boxes = _layout(graph)
-    width = max(x + w for x, _, w in boxes.values()) + _MARGIN
-    height = max(y for _, y, _ in boxes.values()) + _HEIGHT + _MARGIN
-    title = escape(f"Training graph of stage {graph.name}")
+    width = max(x + w for x, _, w in boxes.values()) + MARGIN
+    height = max(y for _, y, _ in boxes.values()) + _HEIGHT + MARGIN
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
-        f'height="{height:g}" role="img" aria-label="{title}">',
-        f"<title>{title}</title>",
-        f"<style>{_STYLE}</style>",
-        '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
-        'orient="auto"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>',
-        f'<rect class="paper" width="{width:g}" height="{height:g}"/>',
         *(_draw_edge(edge, boxes) for edge in graph.edges),
         *(_draw_node(node, boxes[node.id]) for node in graph.nodes),
-        "</svg>",
     ]
-    return "\n".join(parts)
+    return picture(f"Training graph of stage {graph.name}", width, height, parts)
+
+
+def picture(title: str, width: float, height: float, parts: Iterable[str]) -> str:
+    """An SVG picture of what `parts` draw, in the look of our graphs; `.edge`s may end in `url(#arrow)`."""
+    said = escape(title)
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+            f'height="{height:g}" role="img" aria-label="{said}">',
+            f"<title>{said}</title>",
+            f"<style>{_STYLE}</style>",
+            '<defs><marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+            'orient="auto"><path d="M0 0 8 4 0 8z" class="tip"/></marker></defs>',
+            f'<rect class="paper" width="{width:g}" height="{height:g}"/>',
+            *parts,
+            "</svg>",
+        ]
+    )
 
 
 _STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1b1b1b}.small{font-size:10px;fill:#555}"
+    "text{font:12px system-ui,sans-serif;fill:#1b1b1b}.small{font-size:10px;fill:#555}.name{font-weight:600}"
     ".paper{fill:#fff}.node{fill:#f4f4f4;stroke:#777}.source{fill:#fff;stroke-dasharray:4 2}"
-    ".stage{fill:#e3eef8;stroke:#0072b2}.fusion{fill:#fdf0d9;stroke:#b87500}"
-    ".head,.pool{fill:#e6f4ee;stroke:#00805c}.balancing,.objective,.optimizer{fill:#f8e8f1;stroke:#a3457c}"
+    ".stage,.trains{fill:#e3eef8;stroke:#0072b2}.fusion,.extracts{fill:#fdf0d9;stroke:#b87500}"
+    ".head,.pool,.analyses{fill:#e6f4ee;stroke:#00805c}"
+    ".balancing,.objective,.optimizer{fill:#f8e8f1;stroke:#a3457c}"
     ".edge{stroke:#777;fill:none}.tip{fill:#777}"
+    ".reads{stroke-dasharray:5 3}.shuffled{stroke:#a3457c;stroke-dasharray:1.5 3}"
 )
 
 
-def _mermaid(text: str) -> str:
+def mermaid_text(text: str) -> str:
     """Text in a Mermaid label, where HTML is read and entities begin with #."""
     return escape(text).replace("&", "#")
 
@@ -104,16 +119,16 @@ def _layout(graph: Graph) -> dict[str, tuple[float, float, float]]:
         elif node.kind not in ("fusion", *_TRAINING):
             beside[layer[node.id]] += 1
             column = beside[layer[node.id]]
-        x = _MARGIN + column * (_WIDTH + _GAP_X)
-        y = _MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
+        x = MARGIN + column * (_WIDTH + _GAP_X)
+        y = MARGIN + layer[node.id] * (_HEIGHT + _GAP_Y)
         boxes[node.id] = (x, y, wide if node.kind == "fusion" else _WIDTH)
     return boxes
 
 
 def _draw_node(node: Node, box: tuple[float, float, float]) -> str:
     x, y, width = box
-    middle, label = x + width / 2, escape(_shorten(node.label))
-    plugin = escape(_shorten(node.plugin)) if node.plugin and node.plugin != node.label else escape(node.kind)
+    middle, label = x + width / 2, escape(shorten(node.label))
+    plugin = escape(shorten(node.plugin)) if node.plugin and node.plugin != node.label else escape(node.kind)
     return (
         f'<g><title>{escape(node.id)}</title><rect class="node {node.kind}" x="{x:g}" y="{y:g}" '
         f'width="{width:g}" height="{_HEIGHT}" rx="5"/>'
@@ -137,5 +152,6 @@ def _draw_edge(edge: Edge, boxes: Mapping[str, tuple[float, float, float]]) -> s
     )
 
 
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def shorten(text: str, longest: int = _LONGEST) -> str:
+    """The text if it is not longer than that, else its beginning."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"

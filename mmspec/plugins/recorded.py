@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["step", "epoch"]
 Status = Literal["finished", "running", "failed", "unfinished"]
+#: What a stage does. One that measures has a network as one that trains has, and trains it for no epoch.
+StageKind = Literal["trains", "measures", "extracts", "analyses"]
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +57,38 @@ class LabelledArray:
     axes: tuple[str, ...]
     entries: tuple[tuple[str, ...], ...]
     classes: tuple[tuple[str, ...], ...] = ()
+
+
+def kind_of_stage(stage: Mapping[str, Any]) -> StageKind:
+    """What a stage does, by its resolved spec."""
+    if stage.get("analysis"):
+        return "analyses"
+    if stage.get("extract"):
+        return "extracts"
+    train = stage.get("train")
+    return "measures" if isinstance(train, Mapping) and train.get("epochs") == 0 else "trains"
+
+
+def main_stage_of(stages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """Of resolved stages the one that a run is known by: the last that trains or measures.
+
+    Where none does, it is the last that extracts from a network, else the last that extracts, else the last.
+    """
+
+    def weight(stage: Mapping[str, Any]) -> int:
+        kind = kind_of_stage(stage)
+        return {"analyses": 0, "extracts": 1 + bool(stage.get("modalities"))}.get(kind, 3)
+
+    return max(reversed(stages), key=weight)
+
+
+@attrs.frozen
+class ValuePlace:
+    """Where a value of a run was made: the stage, the split (None: by an analysis), its name there."""
+
+    stage: str
+    split: str | None
+    name: str
 
 
 @attrs.frozen(eq=False, slots=False)
@@ -114,6 +148,31 @@ class RecordedRun(ABC):
         return stages
 
     @property
+    def main_stage(self) -> Mapping[str, Any]:
+        """The spec of the stage that the run is known by: the last that trains or measures, if one does."""
+        return main_stage_of(self.spec["stages"])
+
+    def stage_spec(self, name: str) -> Mapping[str, Any] | None:
+        """The resolved spec of the stage of this name; None if there is none."""
+        found = (stage for stage in self.spec["stages"] if stage["name"] == name)
+        return next(found, None)
+
+    def place_of(self, value: str) -> ValuePlace:
+        """Where the value of this name was made.
+
+        `stage/name` is of an analysis, `stage/split/name` of the stage that it names, and `split/name` of the
+        last stage that trains or measures.
+        """
+        first, _, rest = value.partition("/")
+        split, slash, name = rest.partition("/")
+        stage = self.stage_spec(first)
+        if stage is not None and kind_of_stage(stage) == "analyses":
+            return ValuePlace(first, None, rest)
+        if stage is not None and slash:
+            return ValuePlace(first, split, name)
+        return ValuePlace(str(self.main_stage["name"]), first, rest)
+
+    @property
     def seconds(self) -> float | None:
         """How long the run took; None unless finished."""
         return float(self.result["seconds"]) if self.result else None
@@ -135,6 +194,9 @@ class RecordedRun(ABC):
         """The metrics while it trained, one row at a time: of this kind and stage, with these names."""
 
     def array(self, name: str) -> LabelledArray | None:
-        """An array that a metric left, by `split/name`; None where there is none, or the source has none."""
+        """An array by `split/name`, of an analysis by `stage/name`; None where there is none.
+
+        So it is too where the source of the run keeps no arrays.
+        """
         del name
         return None

@@ -76,6 +76,8 @@ class RunDirectory:
             write_json(temporary / "spec.json", dict(spec))
             write_json(temporary / "identity.json", dict(identity))
             write_json(temporary / "provenance.json", dict(provenance))
+            if len(spec["stages"]) > 1:
+                write_text(temporary / "stages.svg", stage_drawing(spec))
             try:
                 temporary.rename(path)
             except OSError:  # another process was faster
@@ -163,7 +165,12 @@ class RunDirectory:
             sys.stdout.write(line + "\n")
 
     def progress(self, stage: str, epoch: int, epochs: int, step: int, steps: int) -> None:
-        """How far the run is; written a few times a second at most."""
+        """How far the run is; written a few times a second at most.
+
+        What an earlier stage has measured is not told of a later one.
+        """
+        if stage != self._progress.get("stage", stage):
+            self._progress.pop("values", None)
         self._progress.update(stage=stage, epoch=epoch, epochs=epochs, step=step, steps=steps)
         if time.monotonic() - self._written >= _PROGRESS_EVERY or step >= steps:
             self._write_progress()
@@ -223,6 +230,13 @@ def drawing(graph: Any) -> str:
     from mmspec.graph.draw import as_svg
 
     return as_svg(graph)
+
+
+def stage_drawing(spec: Mapping[str, Any]) -> str:
+    """The SVG picture of the graph of a run's stages."""
+    from mmspec.graph.stages import as_svg, stage_graph
+
+    return as_svg(stage_graph(spec["stages"]))
 
 
 def _now() -> str:

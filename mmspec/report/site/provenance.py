@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mmspec.graph.stages import as_svg, stage_graph
 from mmspec.plugins.recorded import RecordedRun
 from mmspec.report.formats.html_page import scrollable
 from mmspec.report.formats.html_text import escape
@@ -89,9 +90,9 @@ def _pairs(table_: Mapping[str, Any]) -> Iterator[str]:
 
 
 def graph_parts(run: RecordedRun) -> list[str]:
-    """What was built, drawn and as a list."""
+    """The stages, where there are several, and what was built in each: drawn, and as a list."""
     graphs = graphs_of(run)
-    parts = []
+    parts = _stages(run)
     for index, (stage, svg) in enumerate(pictures_of(run)):
         drawing = inline_svg(svg, f"Training graph of stage {stage}", f"graph{index}")
         if drawing:
@@ -99,6 +100,24 @@ def graph_parts(run: RecordedRun) -> list[str]:
             parts.append(f'<div class="graph">{box}</div>')
         parts.append(folded(f"Graph of stage {stage} as a list", _nodes(graphs.get(stage))))
     return parts
+
+
+def _stages(run: RecordedRun) -> list[str]:
+    """The graph of the stages; nothing for a single one."""
+    if len(run.spec["stages"]) < 2:
+        return []
+    nodes = stage_graph(run.spec["stages"])
+    drawing = inline_svg(as_svg(nodes), "Stages of the run", "stages")
+    rows = (
+        f'<tr><th scope="row"><code>{escape(node.name)}</code></th><td>{escape(node.does)}</td>'
+        f"<td>{'<br>'.join(escape(each.words) for each in node.inputs)}</td></tr>"
+        for node in nodes
+    )
+    listed = table("Stages and what they take of earlier ones", ["stage", "what it does", "takes"], rows)
+    return [
+        f'<div class="graph">{scrollable("Stages of the run, drawn", drawing)}</div>',
+        folded("Stages as a list", listed),
+    ]
 
 
 def _nodes(graph: object) -> str:
