@@ -76,7 +76,7 @@ class RunDirectory:
             write_json(temporary / "spec.json", dict(spec))
             write_json(temporary / "identity.json", dict(identity))
             write_json(temporary / "provenance.json", dict(provenance))
-            if len(spec["stages"]) > 1:
+            if len(spec.get("stages", ())) > 1:
                 write_text(temporary / "stages.svg", stage_drawing(spec))
             try:
                 temporary.rename(path)
