@@ -178,8 +178,9 @@ class Trainer:
 
     @property
     def measures_more_at_the_end(self) -> bool:
-        """Whether there are streaming metrics that count only after training."""
-        return bool(self._final)
+        """Whether there are streaming metrics that count, or leave arrays, only after training."""
+        leaving = [m for m in self._streaming.values() if type(m).arrays is not StreamingMetric.arrays]
+        return bool(self._final or leaving)
 
     def evaluate(self, split: str) -> dict[str, float]:
         """The streaming metrics over a whole split, as {"split/name": value}; training state is untouched."""

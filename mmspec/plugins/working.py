@@ -225,7 +225,7 @@ class StreamingMetric(nn.Module, ABC):
     """Counts over batches, computed once over the whole split. Counters are buffers; `update` never syncs.
 
     A `final` one counts only after training, over each split with the selected weights; the others also over
-    the training batches and after each epoch. Only a final one may leave arrays.
+    the training batches and after each epoch. Arrays are asked for after training alone.
     """
 
     final: ClassVar[bool] = False

@@ -18,16 +18,16 @@ from itertools import pairwise
 import attrs
 import numpy as np
 
-from mmspec.plugins.api import DataError
+from mmspec.plugins.api import DataError, above, option
 
 
 @attrs.frozen(kw_only=True)
 class NoiseModel:
     """How recordings scatter: standard deviation `slope` · response + `offset` in each of `trials` trials."""
 
-    slope: float = 0.14
-    offset: float = 0.92
-    trials: float = 47.0
+    slope: float = option("a of the deviation a·response + b in a trial", default=0.14)
+    offset: float = option("b of the same", default=0.92)
+    trials: float = option("trials that responses are averaged over", default=47.0, validator=above(0))
 
     def variance(self, neural: np.ndarray) -> float:
         """The variance that noise has in responses averaged over the trials: mean((a N + b)²) / T."""
