@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from mmspec.cli.metric import main_metric
+from mmspec.cli.stages import progress_words
 from mmspec.launch.prepare import Event, PreparedRun
 from mmspec.records import load_run
 from mmspec.records.read import read_progress
@@ -121,12 +122,11 @@ class Bars(Display):
                 self._bars.print(f"[red]{event}[/]  {escape(run.label)}{escape(reason(run, event))}")
 
     def show_progress(self, run: PreparedRun, progress: Mapping[str, Any]) -> None:
-        """Steps done of those of all epochs, with the epoch and the metric that matters."""
+        """Steps done of those of all epochs, or samples of a table, with the metric that matters."""
         task = self._tasks.get(run.id)
         if task is not None:
-            text = f"{epoch(progress)}  {metric(run, progress)}"
-            done = (progress["epoch"] - 1) * progress["steps"] + progress["step"]
-            total = progress["epochs"] * progress["steps"]
+            done, total = _done(progress)
+            text = f"{words(run, progress)}  {metric(run, progress)}".rstrip()
             self._bars.update(task, completed=done, total=total, metric=escape(text))
 
     def show_word(self, run: PreparedRun, word: str) -> None:
@@ -156,7 +156,7 @@ class Lines(Display):
         """One line each ten seconds of a run's own time."""
         if progress["seconds"] - self._said.setdefault(run.id, 0.0) >= _LINE_EVERY:
             self._said[run.id] = progress["seconds"]
-            click.echo(f"        {run.label}: {epoch(progress)}  {metric(run, progress)}")
+            click.echo(f"        {run.label}: {words(run, progress)}  {metric(run, progress)}".rstrip())
             sys.stdout.flush()
 
     def show_word(self, run: PreparedRun, word: str) -> None:
@@ -173,9 +173,15 @@ def display(runs: tuple[PreparedRun, ...]) -> Display:
     return Bars(runs, console) if console.is_terminal else Lines(runs)
 
 
-def epoch(progress: Mapping[str, Any]) -> str:
-    """E.g. `epoch 3/12`."""
-    return f"epoch {progress['epoch']}/{progress['epochs']}"
+def words(run: PreparedRun, progress: Mapping[str, Any]) -> str:
+    """What the run is at, and how far."""
+    return progress_words(run.plan.resolved["stages"], progress)
+
+
+def _done(progress: Mapping[str, Any]) -> tuple[int, int | None]:
+    """What is done, and of how much; None where that cannot be known, as of an analysis."""
+    done = (max(progress["epoch"], 1) - 1) * progress["steps"] + progress["step"]
+    return done, progress["epochs"] * progress["steps"] or None
 
 
 def metric(run: PreparedRun, progress: Mapping[str, Any]) -> str:

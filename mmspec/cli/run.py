@@ -22,6 +22,7 @@ from mmspec.cli.options import (
     variant_option,
 )
 from mmspec.cli.progress import display
+from mmspec.cli.stages import trained_epochs
 from mmspec.cli.terminal import print_table, table
 from mmspec.cli.trackers import say_missing
 from mmspec.launch.local import INTERRUPTED
@@ -111,7 +112,7 @@ def _list(prepared: Sequence[PreparedRun]) -> None:
 
 
 def _summarise(prepared: Sequence[PreparedRun]) -> None:
-    """One line a run: its state, its epochs, the metric that matters, how long it took."""
+    """One line a run: its state, the epochs it trained for, the metric that matters, how long it took."""
     titles = ("run", "state", "epochs", "metric", "value", "time")
     shown = table(*titles, numbers=["epochs", "value", "time"])
     for run in prepared:
@@ -120,8 +121,7 @@ def _summarise(prepared: Sequence[PreparedRun]) -> None:
         row = [record.status, "", "", "", ""]
         if record.status == "finished":
             value = f"{record.values[name]:.4f}" if name in record.values else ""
-            epochs = str(list(record.stages.values())[-1]["epochs"])
-            row = ["finished", epochs, name, value, f"{record.seconds:.0f} s"]
+            row = ["finished", trained_epochs(record.stages), escape(name), value, f"{record.seconds:.0f} s"]
         shown.add_row(escape(run.label), *row)
     print_table(shown)
 

@@ -15,14 +15,19 @@ from rich.markup import escape
 from mmspec.cli.help import Group
 from mmspec.cli.metric import main_metric
 from mmspec.cli.options import runs_option
+from mmspec.cli.stages import progress_words
 from mmspec.cli.terminal import print_table, show_problems, table
 from mmspec.errors import Problem, RecordError
+from mmspec.graph.stages import stage_graph
 from mmspec.records import Found, RunRecord, find_runs, load_run
 from mmspec.records.lock import held
 from mmspec.records.stages import prune
 
 #: How the states of runs are coloured.
 _COLOURS = {"finished": "green", "running": "cyan", "failed": "red", "unfinished": "yellow"}
+
+#: Of so few values of a stage each is shown beside it.
+_FEW = 4
 
 
 @click.group(cls=Group, example="mmspec runs list\nmmspec runs show guided-s0-1a2b3c4d")
@@ -77,16 +82,54 @@ def show(*, run: str, runs: Path, diff: bool) -> None:
     for name, value in _facts(record).items():
         facts.add_row(f"[bold]{name}[/]", escape(value))
     print_table(facts)
+    if len(record.spec["stages"]) > 1:
+        click.echo("")
+        _show_stages(record)
     if record.values:
         click.echo("")
         values = table("metric", "value", numbers=["value"])
-        for name, number in record.values.items():
+        for name, number in _each_once(record).items():
             values.add_row(escape(name), f"{number:.6g}")
         print_table(values)
     if record.failure:
         click.echo("")
         click.secho(str(record.failure["error"]), fg="red")
         click.echo(f"the traceback is in {record.path / 'failure.json'}")
+
+
+def _show_stages(run: RunRecord) -> None:
+    """A line for each stage: what it does, with what, and what it has left."""
+    shown = table("stage", "what it does", "data", "network", "takes", "has left")
+    for node in stage_graph(run.spec["stages"]):
+        takes = "\n".join(each.words for each in node.inputs)
+        row = (node.name, node.does, node.data, node.network, takes, _left(run, node.name))
+        shown.add_row(*map(escape, row))
+    print_table(shown)
+
+
+def _left(run: RunRecord, stage: str) -> str:
+    """What a stage has left: a table, epochs of training, and values, which are told if they are few."""
+    size = run.table_size(stage)
+    left = [f"{size[0]} × {size[1]} table"] if size else []
+    result = run.stages.get(stage, {"epochs": 0, "values": {}})
+    if epochs := result["epochs"]:
+        left.append(f"{epochs} {'epoch' if epochs == 1 else 'epochs'}")
+    values = {name.removeprefix(f"{stage}/"): value for name, value in result["values"].items()}
+    if len(values) > _FEW:
+        left.append(f"{len(values)} values")
+    else:
+        left += [f"{name} {value:.4g}" for name, value in values.items()]
+    return ", ".join(left)
+
+
+def _each_once(run: RunRecord) -> dict[str, float]:
+    """The values of a run, without those that are there again by a shorter name."""
+    main = f"{run.main_stage['name']}/"
+    return {
+        name: value
+        for name, value in run.values.items()
+        if not (name.startswith(main) and name.removeprefix(main) in run.values)
+    }
 
 
 @command.command("sync", example='mmspec runs sync\nmmspec runs sync "guided-*"', short_help="Upload runs.")
@@ -186,7 +229,10 @@ def _progress(run: RunRecord) -> str:
     progress = run.progress()
     if not {"epoch", "epochs"} <= set(progress):
         return ""
-    return f"epoch {progress['epoch']}/{progress['epochs']}"
+    stages = run.spec["stages"]
+    if run.status == "finished" and len(stages) > 1:
+        return f"{len(stages)} stages"
+    return progress_words(stages, progress)
 
 
 def _metric(run: RunRecord) -> str:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from itertools import accumulate
 from numbers import Real
 from pathlib import Path
 from typing import Any, Protocol
@@ -170,23 +171,27 @@ class _Work:
         self.recorder.graph(extraction.graph)
         if extraction.network is not None:
             self._begin(stage, extraction.network, extraction.remarks)
+        rows = [len(source) for source in extraction.sources.values()]
+        before = dict(zip(extraction.sources, accumulate(rows, initial=0), strict=False))
         said = time.monotonic()
 
-        def told(split: str, done: int, rows: int) -> None:
+        def told(split: str, done: int, of_split: int) -> None:
             nonlocal said
             if self.should_stop():
                 raise Interrupted
+            done_of_all = before[split] + done
+            self.recorder.progress(stage=stage.name, epoch=1, epochs=1, step=done_of_all, steps=sum(rows))
             if time.monotonic() - said >= _SAY_EVERY:
                 said = time.monotonic()
-                self.recorder.progress(stage=stage.name, epoch=1, epochs=1, step=done, steps=rows)
-                self.recorder.say(f"{stage.name}: {split}: {done} of {rows} samples")
+                self.recorder.say(f"{stage.name}: {split}: {done} of {of_split} samples")
 
         about = {"stage": dict(stage.resolved), "seed": self.plan.seed}
-        rows, columns = extraction.write(self.folder / stage.name / TABLE, about, told)
-        self.recorder.say(f"{stage.name}: a table of {rows} rows and {columns} columns")
+        height, width = extraction.write(self.folder / stage.name / TABLE, about, told)
+        self.recorder.say(f"{stage.name}: a table of {height} rows and {width} columns")
         return StageResult(0, 0, None, {})
 
     def _analyse(self, stage: AnalysisPlan) -> StageResult:
+        self.recorder.progress(stage=stage.name, epoch=0, epochs=0, step=0, steps=0)  # it cannot say how far
         inputs = {}
         for name, read in stage.spec.reads.items():
             output = self._output(read.stage)

@@ -56,10 +56,21 @@ class RunRecord(RecordedRun):
         """The rows of metrics, one at a time, of this kind and stage, with the values of these names."""
         return read_rows(self.path / "metrics.jsonl", kind, names, stage)
 
+    def table_size(self, stage: str) -> tuple[int, int] | None:
+        """Rows and columns of the feature table that a stage has written; None if there is none to read."""
+        import numpy as np
+
+        try:
+            path = self.path / "checkpoints" / stage / "table" / "values.npy"
+            rows, columns = np.load(path, mmap_mode="r", allow_pickle=False).shape
+        except (OSError, ValueError, EOFError):
+            return None
+        return int(rows), int(columns)
+
     def array(self, name: str) -> LabelledArray | None:
         """An array by `split/name` of the last stage that has one of this name; None in unfinished runs.
 
-        `stage/split/name` is that of one stage, as with values.
+        `stage/split/name` is that of one stage, as with values, and `stage/name` that of an analysis.
         """
         stages = [str(stage["name"]) for stage in self.spec["stages"]] if self.result else []
         first, _, rest = name.partition("/")

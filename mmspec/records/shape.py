@@ -13,7 +13,15 @@ from mmspec.errors import Location, Problem, RecordError
 Shape = Any
 
 NUMBER = (int, float)
-STAGE: Shape = {"name": str, "select?": {"metric": str}}
+_OF_STAGE: Shape = {"stage": str}
+STAGE: Shape = {
+    "name": str,
+    "select?": {"metric": str},
+    "analysis?": {"use": str},
+    "extract?": dict,
+    "init_from?": _OF_STAGE,
+    "reads?": {str: _OF_STAGE},
+}
 SPEC: Shape = {"name": str, "seed": int, "labels": {str: object}, "stages": [STAGE]}
 IDENTITY: Shape = {"id": str, "spec_hash": str, "code?": {str: dict}, "data?": {str: str}}
 RESULT: Shape = {

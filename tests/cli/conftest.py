@@ -49,9 +49,29 @@ name = "guided"
 balancing = { use = "guided", start_epoch = 1 }
 """
 
-#: Strategies that fail and that wait while a file `hold` is there, as a distribution of their own.
+#: A spec whose main result is an analysis.
+STAGED = (
+    SPEC[: SPEC.index("[[variants]]")].replace('"tiny"', '"staged"').replace("seeds = [0, 1]", "seeds = [0]")
+    + """\
+[[stages]]
+name = "learn"
+
+[[stages]]
+name = "features"
+init_from = "learn"
+extract = { layer = "features", modality = "grey", splits = ["val"] }
+
+[[stages]]
+name = "mean"
+analysis = "toy_mean"
+reads = { features = { stage = "features", shuffle = "samples" }, model = "learn" }
+"""
+)
+
+#: Strategies that fail and that wait while a file `hold` is there, and an analysis, as a distribution of
+#: their own.
 TOY = '''
-from mmspec.plugins.api import Balancing, option
+from mmspec.plugins.api import Analysis, AnalysisResult, Balancing, LabelledArray, option
 
 class _Toy(Balancing):
     def build(self, network, seed):
@@ -65,6 +85,19 @@ class Fails(_Toy):
 class Waits(_Toy):
     """Waits."""
     name = "toy_waits"
+
+class Mean(Analysis):
+    """Means of features."""
+    name = "toy_mean"
+    tables = ("features",)
+    outputs = ("model",)
+
+    def analyse(self, inputs, *, workers):
+        table = inputs["features"].table
+        values = {"mean": float(table.values.mean()), "accuracy": inputs["model"].values["val/accuracy"]}
+        means = table.values[:2, :3]
+        named = (("first", "second"), ("a", "b", "c"))
+        return AnalysisResult(values, {"first": LabelledArray(means, ("sample", "feature"), named)})
 '''
 TOY_TORCH = """
 import time
@@ -125,6 +158,7 @@ def make_shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], She
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[mmspec.balancing]\ntoy_fails = toy:Fails\ntoy_waits = toy:Waits\n"
+        "[mmspec.analysis]\ntoy_mean = toy:Mean\n"
     )
     return lambda folder: Shell(folder, plugins)
 
@@ -144,5 +178,18 @@ def lab(make_shell: Callable[[Path], Shell], tmp_path_factory: pytest.TempPathFa
     (folder / "reports" / "tiny.toml").touch()
     shell = make_shell(folder)
     code, out, err = shell("run", "tiny.toml", "--seed", "0")
+    assert code == 0, out + err
+    return shell, out
+
+
+@pytest.fixture(scope="session")
+def staged(
+    make_shell: Callable[[Path], Shell], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Shell, str]:
+    """A shell in a folder where the spec of three stages has run, and what that printed."""
+    folder = tmp_path_factory.mktemp("staged")
+    (folder / "staged.toml").write_text(STAGED)
+    shell = make_shell(folder)
+    code, out, err = shell("run", "staged.toml")
     assert code == 0, out + err
     return shell, out
