@@ -6,7 +6,7 @@
         check_dataset(MyDataset(root=tmp_path / "absent"), tmp_path)
 
 A check raises `ConformanceError`, an AssertionError that says which promise is broken. The pytest plugin
-that comes with mmspec adds the fixtures `mmspec_plugin` and `mmspec_trainer`.
+that comes with mmspec adds the fixtures `mmspec_plugin`, `mmspec_trainer` and `mmspec_inputs`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mmspec.testing.analyses import check_analysis
     from mmspec.testing.backbones import check_backbone
     from mmspec.testing.balancing import check_balancing
     from mmspec.testing.claims import ConformanceError
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from mmspec.testing.training import check_objective, check_optimizer, check_schedule
 
 __all__ = [
-    "ConformanceError", "check_backbone", "check_balancing", "check_dataset", "check_fusion", "check_metric",
-    "check_objective", "check_optimizer", "check_options", "check_sampler", "check_schedule", "check_source",
-    "check_tracker",
+    "ConformanceError", "check_analysis", "check_backbone", "check_balancing", "check_dataset",
+    "check_fusion", "check_metric", "check_objective", "check_optimizer", "check_options", "check_sampler",
+    "check_schedule", "check_source", "check_tracker",
 ]  # fmt: skip
 
 _MODULES = {
     "ConformanceError": "claims",
+    "check_analysis": "analyses",
     "check_backbone": "backbones",
     "check_balancing": "balancing",
     "check_dataset": "datasets",

@@ -78,7 +78,7 @@ def unsynced(what: str, act: Callable[..., T], *arguments: Any) -> T:
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = func.name().partition(".")[0]
             claim(
-                name not in _WAITS,
+                name not in _WAITS and not (name in _INDEXES and _of_booleans(args[1])),
                 f"{what} waits for the device ({name}): decide with tensors, do not ask for their values",
             )
             return func(*args, **(kwargs or {}))
@@ -87,6 +87,12 @@ def unsynced(what: str, act: Callable[..., T], *arguments: Any) -> T:
         return act(*arguments)
 
 
+def _of_booleans(indices: Iterable[Tensor | None]) -> bool:
+    """Whether a tensor is indexed by where another is true: how many these are, the host has to know."""
+    return any(index is not None and str(index.dtype) == "torch.bool" for index in indices)
+
+
+_INDEXES = {"aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"}
 #: What torch calls underneath when the value of a tensor decides what Python does next.
 _WAITS = {
     "aten::_local_scalar_dense", "aten::equal", "aten::is_nonzero", "aten::masked_select", "aten::nonzero",

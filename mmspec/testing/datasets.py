@@ -266,11 +266,11 @@ def _augments(what: str, sample: Dataset, source: Source, modality: str, role: R
         backwards = step(batch.flip(0), 1, 1, samples[::-1].copy()).flip(0)
         claim(torch.equal(done, backwards), f"{name} depends on the batch, not on the sample alone")
         claim(torch.equal(done, step(batch, 1, 1, samples)), f"{name} is not the same when done twice")
+        still = torch.equal(done, step(batch, 2, 5, samples))
+        claim(still or step.is_random, f"{what}: {name} says that it is not random, and is")
         if role != "train":
-            claim(
-                torch.equal(done, step(batch, 2, 5, samples)),
-                f"{what}: {name} is random; only training may be",
-            )
+            claim(still, f"{what}: {name} is random; only training may be")
+            claim(not step.is_random, f"{what}: {name} is not random, and is_random says that it is")
         batch = done
     claim(
         batch.shape[1:] == info.shape,

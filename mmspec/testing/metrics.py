@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import attrs
-import numpy as np
 import torch
 
 from mmspec.engine.trainer import Trainer
 from mmspec.plugins.api import (
     Batch,
-    LabelledArray,
     Metric,
     MultiModalNetwork,
     NetworkOutput,
@@ -20,6 +18,7 @@ from mmspec.plugins.api import (
     StreamingMetric,
     TrainingMetric,
 )
+from mmspec.testing.arrays import alike, check_arrays
 from mmspec.testing.claims import claim, same, stored, unsynced, works
 from mmspec.testing.options import check_options
 from mmspec.testing.toys import toy_trainer
@@ -27,10 +26,19 @@ from mmspec.testing.toys import toy_trainer
 Seen = list[tuple[NetworkOutput, Batch]]
 
 
-def check_metric(plugin: Metric, modalities: int = 2) -> None:
-    """Check a metric on a toy network of so many modalities, whose units have gates."""
+def check_metric(
+    plugin: Metric,
+    modalities: int = 2,
+    *,
+    groups: Sequence[str] = ("object",),
+    tables: Sequence[str] = ("target",),
+) -> None:
+    """Check a metric on a toy network of so many modalities, whose units have gates.
+
+    Batches have these groups, and rows of feature tables under these names.
+    """
     check_options(plugin)
-    make = partial(toy_trainer, modalities=modalities, fused=modalities > 1)
+    make = partial(toy_trainer, modalities=modalities, fused=modalities > 1, groups=groups, tables=tables)
     plain, measured = make(), make(metrics={"it": plugin})
     working = works("build()", plugin.build, plain.network)
     kinds = (StreamingMetric, SplitMetric, TrainingMetric)
@@ -40,8 +48,8 @@ def check_metric(plugin: Metric, modalities: int = 2) -> None:
     )
     _train(plain, 12)
     _train(measured, 12)
-    alike = same(plain.network.state_dict(), measured.network.state_dict())
-    claim(alike, "measuring changes what the network learns")
+    unmoved = same(plain.network.state_dict(), measured.network.state_dict())
+    claim(unmoved, "measuring changes what the network learns")
     if isinstance(working, StreamingMetric):
         _check_streaming(working, plugin.build(plain.network), plain)
     elif isinstance(working, SplitMetric):
@@ -68,17 +76,31 @@ def _are_numbers(values: Mapping[str, float], what: str) -> None:
 
 def _outputs(trainer: Trainer, sizes: Iterable[int]) -> Seen:
     """The network's outputs over the validation split, in batches of these sizes."""
-    source, seen, first = trainer.sources["val"], [], 0
-    batches = list(trainer.loaders["val"].ordered())
-    inputs = {m: torch.cat([b.inputs[m] for b in batches]) for m in trainer.network.modalities}
+    seen: Seen = []
+    first, batches = 0, list(trainer.loaders["val"].ordered())
     for size in sizes:
-        chosen = slice(first, first + size)
-        target = torch.from_numpy(source.targets[chosen])
-        batch = Batch({m: x[chosen] for m, x in inputs.items()}, target, torch.arange(len(source))[chosen])
+        batch = _part(batches, slice(first, first + size))
         with torch.no_grad():
             seen.append((trainer.network.eval()(batch.inputs), batch))
         first += size
     return seen
+
+
+def _part(batches: Sequence[Batch], chosen: slice) -> Batch:
+    """Some of the samples of several batches, as one batch."""
+
+    def joined(parts: Iterable[torch.Tensor]) -> torch.Tensor:
+        return torch.cat(list(parts))[chosen]
+
+    one = batches[0]
+    return Batch(
+        {m: joined(b.inputs[m] for b in batches) for m in one.inputs},
+        joined(b.target for b in batches),
+        joined(b.index for b in batches),
+        {g: joined(b.groups[g] for b in batches) for g in one.groups},
+        one.group_names,
+        {t: joined(b.tables[t] for b in batches) for t in one.tables},
+    )
 
 
 def _check_streaming(metric: StreamingMetric, other: object, trainer: Trainer) -> None:
@@ -90,10 +112,10 @@ def _check_streaming(metric: StreamingMetric, other: object, trainer: Trainer) -
     values, arrays = works("compute()", metric.compute), works("arrays()", metric.arrays)
     if not arrays:
         _are_numbers(values, "compute()")
-    _are_arrays(arrays, final=metric.final)
+    check_arrays("arrays()", arrays)
     claim(same(dict(values), dict(metric.compute())), "compute() gives other values when asked twice")
     works("load_state_dict()", other.load_state_dict, metric.state_dict())
-    kept = same(dict(values), dict(other.compute())) and _alike(arrays, other.arrays())
+    kept = same(dict(values), dict(other.compute())) and alike(arrays, other.arrays(), exactly=False)
     claim(kept, "what was counted is not in the state_dict: counters must be buffers")
     metric.reset()
     for output, batch in reversed(halves):
@@ -107,32 +129,8 @@ def _check_streaming(metric: StreamingMetric, other: object, trainer: Trainer) -
         f"cut into other batches, a split gives {dict(again)}, not {dict(values)}; or reset() keeps some",
     )
     claim(
-        _alike(arrays, metric.arrays()),
+        alike(arrays, metric.arrays(), exactly=False),
         "cut into other batches, a split leaves other arrays; or reset() keeps some",
-    )
-
-
-def _are_arrays(arrays: Mapping[str, LabelledArray], *, final: bool) -> None:
-    claim(isinstance(arrays, Mapping), "arrays() must give arrays by name")
-    claim(final or not arrays, "arrays() gives arrays that nobody asks for: the metric is not `final`")
-    for name, array in arrays.items():
-        claim(isinstance(name, str) and name, f"arrays(): {name!r} is no name")
-        claim(isinstance(array, LabelledArray), f"arrays(): {name!r} is {type(array).__name__}")
-        claim(isinstance(array.values, np.ndarray), f"arrays(): {name!r} holds {type(array.values).__name__}")
-        dtype, shape, wanted = array.values.dtype, array.values.shape, tuple(map(len, array.entries))
-        claim(dtype.kind in "biuf", f"arrays(): {name!r} is of {dtype}, not numbers")
-        claim(
-            shape == wanted and len(array.axes) == len(wanted),
-            f"arrays(): {name!r} has the shape {shape}, but axes {array.axes} of {wanted} entries",
-        )
-
-
-def _alike(some: Mapping[str, LabelledArray], others: Mapping[str, LabelledArray]) -> bool:
-    """Whether arrays have the same names, axes and entries, and nearly the same values."""
-    return some.keys() == others.keys() and all(
-        (a.axes, a.entries) == (others[name].axes, others[name].entries)
-        and np.allclose(a.values, others[name].values, equal_nan=True)
-        for name, a in some.items()
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mmspec.engine.trainer import Trainer
-    from mmspec.plugins.api import Plugin
+    from mmspec.plugins.api import Analysis, Plugin, StageOutput
 
 
 @pytest.fixture
@@ -39,8 +39,20 @@ def mmspec_trainer() -> Callable[..., Trainer]:
         for batch in trainer.batches():
             result = trainer.step(batch)
 
-    Takes `balancing`, `objective`, `metrics` {name: plugin}, `modalities`, `precision`, `seed`, `fused`.
+    Takes `balancing`, `objective`, `metrics` {name: plugin}, `modalities`, `precision`, `seed`, `fused`, and
+    names of `groups` and `tables` that batches have.
     """
     from mmspec.testing.toys import toy_trainer
 
     return toy_trainer
+
+
+@pytest.fixture
+def mmspec_inputs() -> Callable[[type[Analysis]], dict[str, StageOutput]]:
+    """What an analysis reads, by its own names, of toy stages: features of 90 samples, and some accuracies.
+
+    result = MyAnalysis().analyse(mmspec_inputs(MyAnalysis), workers=1)
+    """
+    from mmspec.testing.analyses import toy_inputs
+
+    return toy_inputs

@@ -20,6 +20,7 @@ from mmspec.plugins.api import (
     Cut,
     DataInfo,
     Dataset,
+    FeatureTable,
     Fusion,
     FusionOutput,
     GatedFusionUnit,
@@ -42,16 +43,20 @@ NAMES = ("one", "two", "three", "four", "five")
 
 @attrs.frozen(kw_only=True)
 class ToyData(Dataset):
-    """A pattern for each class under noise; each modality is noisier than the one before."""
+    """A pattern for each class under noise; each modality is noisier than the one before.
+
+    Each class has two objects, which every grouping tells apart.
+    """
 
     modalities: tuple[str, ...]
     samples: int = 18
+    groups: tuple[str, ...] = ("object",)
     splits: ClassVar[Mapping[str, Role]] = {"train": "train", "val": "validation", "test": "test"}
 
     def describe(self) -> DataInfo:
         """Images (2, 4, 4)."""
         info = ModalityInfo((2, 4, 4), mean=(0.5,), std=(0.5,))
-        return DataInfo(dict.fromkeys(self.modalities, info), CLASSES, self.splits)
+        return DataInfo(dict.fromkeys(self.modalities, info), CLASSES, self.splits, self.groups)
 
     def open(self, modalities: Sequence[str]) -> Mapping[str, ArraySource]:
         """The splits, drawn anew."""
@@ -70,7 +75,24 @@ class ToyData(Dataset):
             noise = random.integers(0, 30 + 10 * place, (self.samples, 2, 4, 4))
             arrays[name] = (patterns[targets] + noise).astype(np.uint8)
         ids = number * self.samples + np.arange(self.samples)
-        return ArraySource({name: arrays[name] for name in modalities}, targets, ids)
+        objects = np.array([f"{CLASSES[target]}{i % 2}" for i, target in enumerate(targets)])
+        groups = dict.fromkeys(self.groups, objects)
+        return ArraySource({name: arrays[name] for name in modalities}, targets, ids, groups)
+
+
+def toy_table(dataset: ToyData) -> FeatureTable:
+    """Features (N, 5) of all samples of all splits."""
+    sources = dataset.open(())
+    ids = np.concatenate([source.ids for source in sources.values()])
+    return FeatureTable(
+        values=np.random.default_rng(3).normal(size=(len(ids), 5)),
+        ids=ids,
+        targets=np.concatenate([source.targets for source in sources.values()]),
+        splits=np.repeat(list(sources), dataset.samples),
+        groups={g: np.concatenate([s.groups[g] for s in sources.values()]) for g in dataset.groups},
+        classes=CLASSES,
+        name="toy",
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -207,8 +229,13 @@ def toy_trainer(
     objective: Objective | None = None,
     metrics: Mapping[str, Metric] | None = None,
     fused: bool = True,
+    groups: Sequence[str] = ("object",),
+    tables: Sequence[str] = ("target",),
 ) -> Trainer:
-    """A stage of toy parts, built, with these plugins in place of toys; on the CPU, five steps an epoch."""
+    """A stage of toy parts, built, with these plugins in place of toys; on the CPU, five steps an epoch.
+
+    Its batches have these groups, and rows of feature tables under these names.
+    """
     names, toy = NAMES[:modalities], model.Use("toy")
     train: dict[str, Any] = {"epochs": 9, "batch_size": 4, "device": "cpu", "precision": precision}
     spec = model.Stage(
@@ -221,7 +248,7 @@ def toy_trainer(
         schedule=toy,
         train=model.Train(**train),
     )
-    dataset = ToyData(modalities=names)
+    dataset = ToyData(modalities=names, groups=tuple(groups))
     plan = StagePlan(
         name="train",
         spec=spec,
@@ -237,4 +264,4 @@ def toy_trainer(
         sampler=Shuffle(),
         metrics=metrics or {},
     )
-    return Trainer(plan, seed)
+    return Trainer(plan, seed, tables=dict.fromkeys(tables, toy_table(dataset)))

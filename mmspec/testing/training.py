@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -16,14 +17,23 @@ SCALES = (1.0, 0.5)
 EPOCHS, STEPS = 4, 3
 
 
-def check_objective(plugin: Objective, modalities: tuple[str, ...] = ("one", "two")) -> None:
-    """Check an objective on random logits of three classes."""
+def check_objective(
+    plugin: Objective,
+    modalities: tuple[str, ...] = ("one", "two"),
+    *,
+    groups: Sequence[str] = ("object",),
+    tables: Sequence[str] = ("target",),
+) -> None:
+    """Check an objective on random logits of three classes.
+
+    The batch has these groups, four of three samples each, and rows of feature tables under these names.
+    """
     check_options(plugin)
     objective = works("build()", plugin.build)
     for dtype in (torch.float32, torch.float64):
-        logits = {m: torch.randn(4, 3, dtype=dtype, requires_grad=True) for m in modalities}
+        logits = {m: torch.randn(_SAMPLES, 3, dtype=dtype, requires_grad=True) for m in modalities}
         output = NetworkOutput(logits, logits, torch.stack(list(logits.values())).mean(0))
-        batch = Batch({}, torch.tensor([0, 2, 1, 0]), torch.arange(4))
+        batch = _batch(groups, tables, dtype)
         terms = works("the objective", unsynced, "the objective", objective, output, batch)
         missing = set(modalities) - set(terms)
         claim(not missing, f"there is no term for {sorted(missing)}; each modality needs one of its name")
@@ -35,6 +45,22 @@ def check_objective(plugin: Objective, modalities: tuple[str, ...] = ("one", "tw
         torch.stack(list(terms.values())).sum().backward()  # type: ignore[no-untyped-call]
         idle = [m for m, x in logits.items() if x.grad is None or not x.grad.any()]
         claim(not idle, f"no gradient reaches the logits of {idle}")
+
+
+_SAMPLES, _GROUPS = 12, 4
+
+
+def _batch(groups: Sequence[str], tables: Sequence[str], dtype: torch.dtype) -> Batch:
+    """What an objective may look at beside outputs."""
+    names = tuple(f"group {number}" for number in range(_GROUPS))
+    return Batch(
+        {},
+        torch.arange(_SAMPLES) % 3,
+        torch.arange(_SAMPLES),
+        dict.fromkeys(groups, torch.arange(_SAMPLES) % _GROUPS),
+        dict.fromkeys(groups, names),
+        {name: torch.randn(_SAMPLES, 5, dtype=dtype) for name in tables},
+    )
 
 
 def check_optimizer(plugin: Optimizer) -> None:

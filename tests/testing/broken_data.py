@@ -298,6 +298,34 @@ class RandomInEvaluation(Large):
 
 
 @attrs.frozen(kw_only=True)
+class SecretlyRandom(Large):
+    """Draws in training, and says that it does not."""
+
+    def augmentations(self, modality, role):
+        from mmspec.plugins.api import RandomCrop
+
+        class Secret(RandomCrop):
+            is_random = False
+
+        steps = super().augmentations(modality, role)
+        return (Secret(stream="x", shape=steps[0].shape),) if role == "train" else steps
+
+
+@attrs.frozen(kw_only=True)
+class SaysItIsRandom(Large):
+    """Cuts out the middle, and says that this is random."""
+
+    def augmentations(self, modality, role):
+        from mmspec.plugins.api import CenterCrop
+
+        class Overcareful(CenterCrop):
+            is_random = True
+
+        shape = self.describe().modalities[modality].shape[1:]
+        return (Overcareful(shape=shape),)
+
+
+@attrs.frozen(kw_only=True)
 class SmokeOfAnother(Good):
     """Its smoke run is another dataset's."""
 

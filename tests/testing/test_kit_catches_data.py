@@ -38,6 +38,8 @@ def test_a_good_dataset_passes(name, tmp_path):
         ("UncutInEvaluation", "split 'test': read('a') gives (3, 1, 3), not (3, 1, 2)"),
         ("CutTooMuch", "augmentations('a', 'train') make (1, 3) into (1, 1), describe() promises (1, 2)"),
         ("RandomInEvaluation", "RandomCrop is random; only training may be"),
+        ("SecretlyRandom", "split 'train': Secret says that it is not random, and is"),
+        ("SaysItIsRandom", "split 'test': Overcareful is not random, and is_random says that it is"),
         ("SmokeOfAnother", "smoke() gives Good, not SmokeOfAnother"),
     ],
 )

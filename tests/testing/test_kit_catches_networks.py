@@ -59,9 +59,32 @@ def always_the_same(shape):
     return ToyNet().build(shape)
 
 
+def given_weights(fill):
+    """A backbone that says its weights are given, and fills them in so."""
+    methods = {"is_random": False, "initialise": fill, "stage_names": lambda self: ("first", "second")}
+    return plugin(Backbone, build=lambda self, shape: ToyNet().build(shape), **methods)
+
+
+def fill_all(self, cut):
+    for module in (*cut.stages.values(), cut.pool):
+        for tensor in module.state_dict().values():
+            tensor.fill_(1)
+    return ["filled"]
+
+
+def fill_some(self, cut):
+    nn.init.ones_(cut.stages["first"][0].weight)
+    return []
+
+
+def test_a_backbone_whose_weights_are_given_passes():
+    testing.check_backbone(given_weights(fill_all), (3, 8, 8))
+
+
 @pytest.mark.parametrize(
     ("broken", "what"),
     [
+        (given_weights(fill_some), "is_random says that all weights are given, and some are drawn"),
         (backbone(toy_cut(), names=("first", "last")), "stage_names() says ('first', 'last')"),
         (backbone(toy_cut(), names=("first", "first")), "stage_names() names a stage twice"),
         (backbone(toy_cut(pool=nn.Identity)), "the pooling gives (2, 4, 8, 8), not (N, features)"),

@@ -96,11 +96,39 @@ def objective(terms):
     return plugin(Objective, build=lambda self: terms)
 
 
+def drawn_together(output, batch):
+    """A term that needs groups and a table: features of a group towards the table's."""
+    target = batch.tables["target"].mean(1)
+    spread = [x[batch.groups["object"] == g].std() for x in output.features.values() for g in range(4)]
+    return {m: (x.mean(1) - target).square().mean() + sum(spread) for m, x in output.features.items()}
+
+
+def named_otherwise(output, batch):
+    return {m: (x.mean(1) - batch.tables["teacher"].mean(1)).mean() for m, x in output.features.items()}
+
+
+def test_an_objective_may_look_at_groups_and_tables():
+    testing.check_objective(objective(without_waiting))
+    testing.check_objective(objective(named_otherwise), tables=("teacher",))
+    assert "KeyError: 'teacher'" in told(testing.check_objective, objective(named_otherwise))
+    assert "waits for the device" in told(testing.check_objective, objective(drawn_together))
+
+
+def without_waiting(output, batch):
+    """The means of groups, and no group asked whether it is there."""
+    groups = batch.groups["object"][:, None] == torch.arange(len(batch.group_names["object"]))
+    target = groups.T.to(batch.tables["target"].dtype) @ batch.tables["target"]
+    return {
+        m: ((groups.T.to(x.dtype) @ x)[:, 0] - target[:, 0]).square().mean() + x.square().mean()
+        for m, x in output.features.items()
+    }
+
+
 @pytest.mark.parametrize(
     ("terms", "what"),
     [
         (lambda output, batch: {"one": output.logits["one"].sum()}, "there is no term for ['two']"),
-        (lambda output, batch: dict(output.logits), "term 'one' is (4, 3), not a scalar"),
+        (lambda output, batch: dict(output.logits), "term 'one' is (12, 3), not a scalar"),
         (lambda output, batch: {m: x.detach().sum() for m, x in output.logits.items()}, "raises"),
         (lambda output, batch: {m: x.sum().item() for m, x in output.logits.items()}, "waits for the device"),
     ],
@@ -246,10 +274,6 @@ class Leaving(StreamingMetric):
         self.seen.zero_()
 
 
-class Unasked(Leaving):
-    final = False
-
-
 class Mislabelled(Leaving):
     def arrays(self):
         return {"seen": LabelledArray(self.seen.numpy().copy(), ("class",), (("a", "b"),))}
@@ -264,6 +288,24 @@ class KeepingTheLast(Leaving):
     def update(self, output, batch):
         self.seen.zero_()
         super().update(output, batch)
+
+
+class OfGroups(Leaving):
+    """Sums rows of a table by group."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(6, dtype=torch.float64))
+
+    def update(self, output, batch):
+        self.seen.index_add_(0, batch.groups["object"], batch.tables["target"][:, 0].double())
+
+    def arrays(self):
+        return {"seen": LabelledArray(self.seen.numpy().copy(), ("object",), (tuple("abcdef"),))}
+
+
+def test_a_metric_may_look_at_groups_and_tables():
+    testing.check_metric(plugin(Metric, build=lambda self, network: OfGroups()))
 
 
 def test_a_metric_may_leave_arrays_alone():
@@ -304,7 +346,6 @@ class ScalingGradients(LastLoss):
     ("metric", "what"),
     [
         (lambda network: MeanOfBatches(), "cut into other batches, a split gives"),
-        (lambda network: Unasked(), "arrays() gives arrays that nobody asks for"),
         (lambda network: Mislabelled(), "has the shape (3,), but axes"),
         (lambda network: OnTheDevice(), "arrays(): 'seen' holds Tensor"),
         (lambda network: KeepingTheLast(), "a split leaves other arrays"),

@@ -36,6 +36,8 @@ LARGE = {
     *(f"vgg{depth}{norm}" for depth in (11, 13, 16, 19) for norm in ("", "_bn")),
     *(f"densenet{depth}" for depth in (161, 169, 201)),
 }  # fmt: skip
+#: Objectives and metrics of one branch.
+OF_ONE_BRANCH = {"rdm_mse": ("one",), "rdm_similarity": 1}
 #: Samples (C, *space) of backbones that do not take images, or no small ones.
 SAMPLES = dict.fromkeys(("r3d_18", "mc3_18", "r2plus1d_18", "i3d"), (3, 9, 17, 32)) | {"alexnet": (3, 64, 70)}
 
@@ -65,8 +67,8 @@ def make(kind: str, name: str, tmp_path: Path):
 def test_it_conforms(kind, name, tmp_path):
     plugin = make(kind, name, tmp_path)
     check = getattr(testing, f"check_{kind}")
-    rest = [tmp_path] if kind in ("dataset", "source") else [SAMPLES[name]] if name in SAMPLES else []
-    check(plugin, *rest)
+    needs_folder = [tmp_path] if kind in ("dataset", "source") else []
+    check(plugin, *needs_folder, *(given[name] for given in (SAMPLES, OF_ONE_BRANCH) if name in given))
 
 
 @pytest.mark.parametrize(("kind", "name"), first_party("fusion"))

@@ -28,6 +28,21 @@ def test_a_trainer_is_driven_by_hand(mmspec_trainer, mmspec_plugin):
     assert set(results[0].terms) == {"one", "two", "three"}
 
 
+def test_batches_have_groups_and_tables_of_the_names_that_are_asked_for(mmspec_trainer):
+    batch = next(mmspec_trainer(groups=("pose",), tables=("teacher", "neurons")).batches())
+
+    assert set(batch.groups) == set(batch.group_names) == {"pose"}
+    assert {name: len(rows) for name, rows in batch.tables.items()} == {"teacher": 4, "neurons": 4}
+
+
+def test_an_analysis_has_toy_inputs(mmspec_plugin, mmspec_inputs):
+    difference = mmspec_plugin("analysis", "paired_difference")
+    inputs = mmspec_inputs(type(difference))
+
+    assert list(inputs) == ["before", "after"]
+    assert difference.analyse(inputs, workers=1).values["n"] == 10
+
+
 def test_pytest_does_not_import_torch_for_it():
     code = (
         "import sys, mmspec.testing.pytest_plugin; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
