@@ -197,13 +197,22 @@ class LinearSvm(_OfGroups):
     solver: Solver = option(
         "auto: scikit-learn's choice; dual: the only one of its versions before 1.5", default="auto"
     )
+    max_iter: int = option(
+        "iterations after which a fit is broken off; scikit-learn's 1000", default=1000, validator=at_least(1)
+    )
     standardise: bool = option("scale each feature by its training images", default=False)
     subsample: int | None = option("features drawn anew for each split; absent: all", default=None)
     seed: int = option("of all that is drawn; not the seed of the run", default=0, validator=at_least(0))
 
     def smoke(self) -> LinearSvm:
-        """Two splits and two C."""
-        return attrs.evolve(self, splits=min(self.splits, 2), grid=self.grid[:2], inner_splits=1)
+        """Two splits, two C, and few iterations: with more features than images, 1000 take a minute."""
+        return attrs.evolve(
+            self,
+            splits=min(self.splits, 2),
+            grid=self.grid[:2],
+            inner_splits=1,
+            max_iter=min(self.max_iter, 10),
+        )
 
     def analyse(self, inputs: Mapping[str, StageOutput], *, workers: int) -> AnalysisResult:
         """Accuracies.
@@ -226,6 +235,7 @@ class LinearSvm(_OfGroups):
             selection=self.selection,
             inner_splits=self.inner_splits,
             solver=self.solver,
+            max_iter=self.max_iter,
             standardise=self.standardise,
             subsample=self.subsample,
             seed=self.seed,

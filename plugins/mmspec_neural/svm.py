@@ -2,7 +2,7 @@
 
 After Cadieu et al. 2014, as in the code of 1jsingh/neural-finetuning. The classifier is scikit-learn's
 `LinearSVC` with its defaults: one-vs-rest, squared hinge loss, L2 penalty, intercept penalised as a weight,
-tol 1e-4, at most 1000 iterations. Only `random_state` is fixed.
+tol 1e-4, at most 1000 iterations unless `max_iter` says otherwise. Only `random_state` is fixed.
 
 C is chosen in one of two ways. `nested`: by splits within the training images of each split, whose test
 images are then met once. `legacy`, as published: `GridSearchCV(LinearSVC(), cv=splits).best_score_`, the best
@@ -10,7 +10,7 @@ mean over the very test images that are reported, so too high by what the best o
 
 The published code ran when `LinearSVC()` meant `dual=True`. Since scikit-learn 1.5 it means `dual="auto"`:
 primal for at least as many images as features. Both minimise the same loss, but the dual solver often stops
-at its 1000 iterations, and then is another classifier: count `unconverged`. It also draws from a generator
+at its last iteration, and then is another classifier: count `unconverged`. It also draws from a generator
 that all threads of a process share, so fits run in parallel in processes.
 """
 
@@ -82,6 +82,7 @@ class _Table:
     classes: np.ndarray
     solver: Solver
     standardise: bool
+    max_iter: int
 
     def rows(self, positions: np.ndarray, fold: _Fold) -> np.ndarray:
         """These rows as the solver takes them without another conversion: float64, row after row."""
@@ -105,6 +106,7 @@ def svm_scores(
     solver: Solver = "auto",
     standardise: bool = False,
     subsample: int | None = None,
+    max_iter: int = 1000,
     seed: int = 0,
     workers: int = 1,
 ) -> SvmResult:
@@ -123,7 +125,7 @@ def svm_scores(
     outer = [object_split(groups, held_out, seed=seed, key=(number,)) for number in range(splits)]
     columns = [_columns(features.shape[1], subsample, seed, number) for number in range(splits)]
     folds = [_Fold(split.train, split.test, drawn) for split, drawn in zip(outer, columns, strict=True)]
-    table = _Table(features, classes, solver, standardise)
+    table = _Table(features, classes, solver, standardise, max_iter)
     if selection == "legacy":
         scores, chosen, converged = _legacy(table, folds, grid, workers)
     else:
@@ -205,7 +207,8 @@ def _fit(table: _Table, c: float, fold: _Fold) -> tuple[float, bool]:
     if table.standardise:
         scaler = StandardScaler().fit(train)
         train, test = scaler.transform(train), scaler.transform(test)
-    classifier = LinearSVC(C=c, dual="auto" if table.solver == "auto" else True, random_state=_RANDOM_STATE)
+    dual = "auto" if table.solver == "auto" else True
+    classifier = LinearSVC(C=c, dual=dual, max_iter=table.max_iter, random_state=_RANDOM_STATE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it is counted
         classifier.fit(train, table.classes[fold.train])

@@ -139,6 +139,13 @@ def test_fits_that_do_not_converge_are_counted_not_complained_of():
     assert scored(100 * planted(), grid=(100.0,)).unconverged == 0
 
 
+def test_a_fit_is_broken_off_where_it_is_told_to():
+    features = planted()
+    broken_off = scored(features, max_iter=1)
+    assert broken_off.unconverged == broken_off.fits
+    assert scored(features, max_iter=10**5).unconverged == 0
+
+
 def test_workers_change_no_bit():
     features = 100 * planted()  # fits that never converge show each number that the solver has drawn
     for selection in ("nested", "legacy"):
