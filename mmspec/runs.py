@@ -225,11 +225,12 @@ def _training_last(metric: str) -> int:
 
 
 def _flat_spec(run: RecordedRun) -> Row:
-    """All keys of the last stage, dotted; those of earlier stages begin with the stage's name."""
-    *earlier, last = run.spec["stages"]
-    flat = dict(_flat(last, ""))
-    for stage in earlier:
-        flat |= _flat(stage, f"{stage['name']}.")
+    """All keys of the stage that the run is known by, dotted; those of others begin with the stage's name."""
+    main = run.main_stage
+    flat = dict(_flat(main, ""))
+    for stage in run.spec["stages"]:
+        if stage is not main:
+            flat |= _flat({key: value for key, value in stage.items() if key != "name"}, f"{stage['name']}.")
     flat.pop("name", None)
     return flat
 

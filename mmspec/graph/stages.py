@@ -55,8 +55,15 @@ class StageNode:
 
 
 def stage_graph(stages: Iterable[Mapping[str, Any]]) -> tuple[StageNode, ...]:
-    """The stages of a run, by their resolved specs, in the order in which they run."""
-    return tuple(map(_node, stages))
+    """The stages of a run, by their resolved specs, in the order in which they run.
+
+    Specs may be recorded ones that others have written: what names no earlier stage is passed over.
+    """
+    nodes: dict[str, StageNode] = {}
+    for stage in stages:
+        node = _node(stage)
+        nodes[node.name] = attrs.evolve(node, inputs=tuple(i for i in node.inputs if i.stage in nodes))
+    return tuple(nodes.values())
 
 
 def as_text(nodes: Sequence[StageNode]) -> str:
@@ -119,14 +126,15 @@ def _node(stage: Mapping[str, Any]) -> StageNode:
 def _does(stage: Mapping[str, Any]) -> str:
     kind = kind_of_stage(stage)
     if kind == "analyses":
-        return f"analysis {_use(stage['analysis'])}"
-    if kind == "extracts":
-        extract = stage["extract"]
+        return f"analysis {_use(stage.get('analysis'))}"
+    extract = stage.get("extract")
+    if kind == "extracts" and isinstance(extract, Mapping):
         of = f" of {extract['modality']}" if extract.get("modality") else ""
         pooled = ", its mean over space" if extract.get("pool") == "mean" else ""
         return f"extracts {extract.get('layer', 'features')}{of}{pooled}"
-    epochs = stage.get("train", {}).get("epochs")
-    if kind == "measures" or epochs is None:
+    train = stage.get("train")
+    epochs = train.get("epochs") if isinstance(train, Mapping) else None
+    if kind != "trains" or epochs is None:
         return str(kind)
     return f"trains, {epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
@@ -145,15 +153,18 @@ def _network(stage: Mapping[str, Any]) -> str:
 
 
 def _inputs(stage: Mapping[str, Any]) -> Iterator[Input]:
-    for part in filter(None, (stage.get("init_from"), *(stage.get("assemble") or ()))):
+    for part in (stage.get("init_from"), *(stage.get("assemble") or ())):
+        if not isinstance(part, Mapping):
+            continue
         include, exclude = part.get("include", ["*"]), part.get("exclude", ())
         only = "" if list(include) == ["*"] else f"only {', '.join(include)}"
         but = f"but {', '.join(exclude)}" if exclude else ""
-        yield Input("weights", part["stage"], "weights", " ".join(filter(None, (only, but))))
+        remark = " ".join(filter(None, (only, but)))
+        yield Input("weights", str(part.get("stage")), "weights", remark)
     for name, read in (stage.get("reads") or {}).items():
         by = read.get("shuffle")
         how = f"shuffled ({by}, seed {read.get('seed', 0)})" if by else ""
-        yield Input("reads", read["stage"], name, how, shuffled=bool(by))
+        yield Input("reads", str(read.get("stage")), str(name), how, shuffled=bool(by))
 
 
 # ---------------------------------------------------------------- the drawing

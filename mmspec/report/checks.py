@@ -109,12 +109,13 @@ def _check_metric(by: str, what: str, node: Node, findings: Findings) -> None:
 
     What a split is for is known from the runs only; `choice` asks them.
     """
-    split, slash, name = by.partition("/")
-    if not (split and slash and name):
+    first, slash, name = by.partition("/")
+    split = name.partition("/")[0] if "/" in name else first  # stage/split/name
+    if not (first and slash and name):
         hint = 'write "<split>/<name>", for example "val/accuracy"'
         findings.add(f"{what}.by: {show(by)} names no metric", node.where(), hint)
     elif split.startswith("test"):
-        hint = f"choose on val/{name}"
+        hint = f"choose on {by.replace(f'{split}/', 'val/', 1)}"
         findings.add(
             f"{what}.by: {show(by)}: {split} is a test split, and nothing is chosen on test",
             node.where(),

@@ -10,6 +10,7 @@ from mmspec.plugins.recorded import RecordedRun
 from mmspec.records import RunRecord
 from mmspec.report.document import Document
 from mmspec.report.explain.cell import Facts
+from mmspec.report.explain.stages import about_stages
 from mmspec.report.runs.differences import differences
 from mmspec.report.tables.table import Cell, Table
 
@@ -22,7 +23,7 @@ Part = tuple[str, Facts]
 def about_runs(cell: Cell, document: Document) -> list[Part]:
     """What is the same for all runs of a cell, and what is each one's own."""
     runs = [run for run, _ in cell.taken]
-    facts = [dict(_facts(run, document)) for run in runs]
+    facts = [dict(_facts(run, document, cell.column.value)) for run in runs]
     same = {
         name: text
         for name, text in (facts[0].items() if len(facts) > 1 else ())
@@ -68,8 +69,8 @@ def _cut(changes: Sequence[str]) -> Facts:
 # ---------------------------------------------------------------- one run
 
 
-def _facts(run: RecordedRun, document: Document) -> Iterator[tuple[str, str]]:
-    """All that is known of a run, in the order in which one asks."""
+def _facts(run: RecordedRun, document: Document, value: str) -> Iterator[tuple[str, str]]:
+    """All that is known of a run and this value of it, in the order in which one asks."""
     stale = document.comparison.stale.get(run.address)
     yield "run", run.id
     yield "address", run.address
@@ -77,22 +78,13 @@ def _facts(run: RecordedRun, document: Document) -> Iterator[tuple[str, str]]:
     if stale:
         yield "stale", stale.why
         yield "anew by", stale.command or "an unknown command"
-    yield from _selected(run)
+    yield from about_stages(run, value)
     yield "resolved spec", f"{run.address}/spec.json" if isinstance(run, RunRecord) else run.address
     yield "spec hash", str(run.identity["spec_hash"])
     yield from _provenance(run)
     yield "code", _code(run.identity.get("code"))
     data = run.identity.get("data")
     yield "data", _lines(data) if isinstance(data, Mapping) and data else "reads none that has a fingerprint"
-
-
-def _selected(run: RecordedRun) -> Iterator[tuple[str, str]]:
-    """The checkpoint that the value was measured at."""
-    for stage in list(run.stages.values())[-1:]:
-        chosen = stage.get("selected")
-        if isinstance(chosen, Mapping) and {"epoch", "metric", "value"} <= set(chosen):
-            at = f"epoch {chosen['epoch']} of {stage['epochs']}, by {chosen['metric']} = {chosen['value']!r}"
-            yield "measured at", at
 
 
 def _provenance(run: RecordedRun) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from mmspec.plugins.api import Figure, Groups, Looks, RecordedRun, at_least, option
+from mmspec.plugins.recorded import kind_of_stage
 from mmspec.report.figures.shared import (
     left_out,
     names_of,
@@ -104,7 +105,7 @@ class Curves(Figure):
         """Of each run the values of each metric, smoothed if asked for."""
         names = list(self._names())
         for run in runs:
-            stage = self.stage or run.spec["stages"][-1]["name"]
+            stage = self.stage or _trained(run)
             tracks: dict[str, dict[int, float]] = {name: {} for name in names}
             for row in run.rows(kind=self.per, names=names, stage=stage):
                 for name, value in row.values.items():
@@ -131,6 +132,12 @@ class Curves(Figure):
             say_nothing(axes, value)
         what = value if self.scale == "linear" else f"{value} above zero, which a logarithmic scale needs"
         yield from left_out(tracks, {label: curve.seeds for label, curve in found.items()}, what)
+
+
+def _trained(run: RecordedRun) -> str:
+    """The last stage of a run that trains, if one does: others have no curves."""
+    trained = [stage for stage in run.spec["stages"] if kind_of_stage(stage) == "trains"]
+    return str((trained or [run.main_stage])[-1]["name"])
 
 
 @attrs.frozen

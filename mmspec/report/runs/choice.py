@@ -96,26 +96,29 @@ def _by_seed(runs: Collection[RecordedRun], metric: str) -> dict[int, float]:
 
 
 def _refuse_test(row: RowRuns, runs: Collection[RecordedRun]) -> None:
-    split = str(row.by).partition("/")[0]
     for run in runs:
-        known = not_for_testing(run)
-        if split not in known:
+        place = run.place_of(str(row.by))
+        known = not_for_testing(run, place.stage)
+        what = f"row {show(row.label)}: by = {show(row.by)}: nothing in run {run.id} shows that"
+        splits = f"splits that it could select on: {', '.join(sorted(known))}"
+        if place.split is None:
+            what += f" analysis {place.stage} has looked at no test split, and nothing is chosen on test"
+            raise ReportError(what, hint=splits)
+        if place.split not in known:
             raise ReportError(
-                f"row {show(row.label)}: by = {show(row.by)}: nothing in run {run.id} shows that {split} is"
-                " no test split, and nothing is chosen on test",
-                hint=f"splits that it could select on: {', '.join(sorted(known))}",
+                f"{what} {place.split} is no test split, and nothing is chosen on test", hint=splits
             )
 
 
-def not_for_testing(run: RecordedRun) -> set[str]:
-    """The splits that a run proves not to be for testing.
+def not_for_testing(run: RecordedRun, stage: str | None = None) -> set[str]:
+    """The splits of a stage, by default that which the run is known by, that prove not to be for testing.
 
     A run records no roles. But `train` is what it trained on, `val` is a validation split wherever `[split]`
     made it, and no run starts that selects or stops on a test split.
     """
-    stage = run.spec["stages"][-1]
-    known = {"train"} | ({"val"} if stage.get("split") else set())
-    select, train = stage.get("select"), stage.get("train")
+    spec = (run.stage_spec(stage) if stage else None) or run.main_stage
+    known = {"train"} | ({"val"} if spec.get("split") else set())
+    select, train = spec.get("select"), spec.get("train")
     stop = train.get("stop") if isinstance(train, Mapping) else None
     watched = [table.get("metric") for table in (select, stop) if isinstance(table, Mapping)]
     return known | {metric.partition("/")[0] for metric in watched if isinstance(metric, str)}

@@ -11,7 +11,12 @@ _MISSING = object()
 
 
 def differences(then: Any, now: Any, place: str = "") -> Iterator[str]:
-    """The keys that differ, each with both values: `train.epochs 12 → 20`."""
+    """The keys that differ, each with both values: `train.epochs 12 → 20`.
+
+    Of several tables with names, stages as a rule, those of one name are compared: `learn.train.epochs …`.
+    """
+    if (named := (_by_name(then), _by_name(now))) != (None, None) and None not in named:
+        then, now = named
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for name in dict.fromkeys((*then, *now)):
             inner = f"{place}.{name}" if place else str(name)
@@ -24,6 +29,15 @@ def differences(then: Any, now: Any, place: str = "") -> Iterator[str]:
         yield from _entries(then, now, place)
     elif then is _MISSING or now is _MISSING or then != now:
         yield f"{place} {_said(then)} → {_said(now)}"
+
+
+def _by_name(value: Any) -> dict[str, Any] | None:
+    """Several tables with a `name` each as a table by those; None if it is something else."""
+    if not isinstance(value, list | tuple) or len(value) < 2:
+        return None
+    if not all(isinstance(entry, Mapping) and "name" in entry for entry in value):
+        return None
+    return {entry["name"]: entry for entry in value}
 
 
 def _entries(then: Sequence[Any], now: Sequence[Any], place: str) -> Iterator[str]:

@@ -175,20 +175,29 @@ _MISSING = object()
 
 
 def said(run: RecordedRun, name: str) -> Any:
-    """A label of the run, else `experiment` or `seed`, else a key of its last stage; None if neither.
+    """A label of the run, else `experiment` or `seed`, else a key of its spec; None if neither.
 
-    A plugin's table answers with the plugin's name, so `balancing` means `balancing.use`.
+    A key is one of the stage that the run is known by (`main_stage`), or begins with the name of the stage
+    that it is of: `learn.optimizer.lr`. A plugin's table answers with the plugin's name, so `balancing` means
+    `balancing.use`.
     """
     if name in run.labels:
         return run.labels[name]
     if name in ("experiment", "seed"):
         return getattr(run, name)
-    value: Any = run.spec["stages"][-1]
-    for part in name.split("."):
-        value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
+    value = _at(run.main_stage, name)
+    if value is _MISSING and (stage := run.stage_spec(name.partition(".")[0])) is not None:
+        value = _at(stage, name.partition(".")[2])
     if value is _MISSING:
         return None
     return value.get("use") if isinstance(value, Mapping) else value
+
+
+def _at(value: Any, name: str) -> Any:
+    """The value at a dotted name."""
+    for part in name.split("."):
+        value = value.get(part, _MISSING) if isinstance(value, Mapping) else _MISSING
+    return value
 
 
 def matches(run: RecordedRun, where: Mapping[str, Any]) -> bool:

@@ -153,7 +153,7 @@ def _matching(
     """The runs that have one of its values for each key."""
     for key in conditions:
         if runs and all(said(run, key) is None for run in runs):
-            known = {name for run in runs for name in (*run.labels, *run.spec["stages"][-1])}
+            known = {name for run in runs for name in (*run.labels, *run.main_stage)}
             hint = suggestion(key, sorted(known | set(source.filters)), of="filters")
             raise RecordError(Problem(f"no run there has a label or key {show(key)}", hint=hint))
     return [

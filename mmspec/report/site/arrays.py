@@ -1,4 +1,4 @@
-"""Arrays that metrics left, such as confusion matrices, as plain tables."""
+"""Arrays that metrics and analyses left, such as confusion matrices, as plain tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import unquote
 
 from mmspec.plugins.recorded import LabelledArray, RecordedRun
+from mmspec.records.arrays import stage_arrays
 from mmspec.report.formats.html_text import escape
 from mmspec.report.site.beside import folder_of
 from mmspec.report.site.frame import folded, number, table
@@ -15,7 +16,7 @@ _MOST = 60
 
 
 def array_parts(run: RecordedRun) -> list[str]:
-    """Each two-dimensional array of the last stage, folded."""
+    """Each array, folded, stage by stage."""
     parts = []
     for name in _names(run):
         array = run.array(name)
@@ -25,17 +26,26 @@ def array_parts(run: RecordedRun) -> list[str]:
 
 
 def _names(run: RecordedRun) -> list[str]:
-    """The `split/name` of what lies in the directory of the run's last stage."""
+    """The names of what lies in the run's directory, in the order of its stages.
+
+    Those of a single stage that has any are `split/name`; where there are several, the stage's name is before
+    that, unless an analysis has begun it with its name.
+    """
     folder = folder_of(run)
     if folder is None:
         return []
-    below = folder / "arrays"
-    stage = str(run.spec["stages"][-1]["name"])
-    found = sorted(below.glob("*/*/*.npz")) if below.is_dir() else []
+    by_stage = {
+        str(stage["name"]): [
+            f"{unquote(path.parent.name)}/{unquote(path.stem)}"
+            for path in sorted(stage_arrays(folder, str(stage["name"])).glob("*/*.npz"))
+        ]
+        for stage in run.spec["stages"]
+    }
+    several = sum(map(bool, by_stage.values())) > 1
     return [
-        f"{unquote(path.parent.name)}/{unquote(path.stem)}"
-        for path in found
-        if unquote(path.parent.parent.name) == stage
+        name if name.startswith(f"{stage}/") or not several else f"{stage}/{name}"
+        for stage, names in by_stage.items()
+        for name in names
     ]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mmspec.errors import RecordError
-from mmspec.plugins.recorded import RecordedRun
+from mmspec.plugins.recorded import RecordedRun, kind_of_stage
 from mmspec.records import RunRecord
 from mmspec.records.files import read_json
 from mmspec.report.site.origins import OVERRIDES, Sources
@@ -86,9 +86,12 @@ def progress_of(run: RecordedRun) -> str:
     if run.status == "finished" or not isinstance(run, RunRecord):
         return ""
     said = run.progress()
-    if not said.get("epochs"):
-        return ""
-    return f"{said.get('stage', 'train')}: epoch {said.get('epoch')} of {said['epochs']}"
+    name = str(said.get("stage", "train"))
+    stage = run.stage_spec(name)
+    kind = "trains" if stage is None else kind_of_stage(stage)
+    if kind != "trains":
+        return f"{name}: {kind}"
+    return f"{name}: epoch {said.get('epoch')} of {said['epochs']}" if said.get("epochs") else ""
 
 
 def log_of(run: RecordedRun) -> tuple[list[str], int]:

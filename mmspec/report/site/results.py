@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mmspec.plugins.recorded import RecordedRun
+from mmspec.graph.stages import stage_graph
+from mmspec.plugins.recorded import RecordedRun, kind_of_stage
 from mmspec.report.definition import shown
 from mmspec.report.formats.html_text import escape
 from mmspec.report.site.beside import home_of, progress_of
-from mmspec.report.site.frame import code, duration, facts, lead, moment, number, table
+from mmspec.report.site.frame import code, duration, facts, folded, lead, moment, number, table
 from mmspec.report.site.site import Site
 
 _SIGNS = {"finished": "✓", "running": "…", "failed": "✗", "unfinished": "–"}
@@ -55,23 +56,55 @@ def _home(run: RecordedRun, site: Site) -> str:
 
 
 def result_parts(run: RecordedRun) -> list[str]:
-    """The final metrics: one row for each, its splits beside each other; and the stages of a chain."""
+    """What analyses give; the final metrics of each stage, one row for each, its splits beside each other."""
     if not run.values:
         return []
-    splits = list(dict.fromkeys(name.partition("/")[0] for name in run.values))
-    metrics = list(dict.fromkeys(name.partition("/")[2] for name in run.values))
-    rows = [_metric(metric, splits, run.values) for metric in metrics]
-    caption = "Final metrics by split"
+    by_stage: dict[str, _Values] = {}
+    for name, value in run.values.items():
+        place = run.place_of(name)
+        by_stage.setdefault(place.stage, {}).setdefault(place.name, {})[place.split] = value
+    analysed = {name: values for name, values in by_stage.items() if _is_analysis(run, name)}
+    measured = {name: values for name, values in by_stage.items() if name not in analysed}
+    main = str(run.main_stage["name"])
+    others = [name for name in measured if name != main]
     return [
+        *(_analysis(name, values) for name, values in analysed.items()),
         _selected(run),
-        table(caption, ["metric", *splits], rows, classes="runs digits quiet"),
+        _metrics("Final metrics by split", measured.get(main, {})),
+        *(
+            folded(f"Metrics of stage {name}", _metrics(f"Of stage {name}", measured[name]))
+            for name in others
+        ),
         _stages(run),
     ]
 
 
-def _metric(metric: str, splits: list[str], values: Mapping[str, float]) -> str:
-    cells = "".join(f"<td>{_value(values.get(f'{split}/{metric}'))}</td>" for split in splits)
-    return f'<tr><th scope="row"><code>{escape(metric)}</code></th>{cells}</tr>'
+#: The values of a stage: {metric: {split: value}}; the split is None in an analysis.
+_Values = dict[str, dict[str | None, float]]
+
+
+def _is_analysis(run: RecordedRun, stage: str) -> bool:
+    spec = run.stage_spec(stage)
+    return spec is not None and kind_of_stage(spec) == "analyses"
+
+
+def _analysis(stage: str, values: _Values) -> str:
+    rows = (
+        f'<tr><th scope="row"><code>{escape(name)}</code></th><td>{_value(value)}</td></tr>'
+        for name, of in values.items()
+        for value in of.values()
+    )
+    return table(f"Analysis {stage}", ["value", ""], rows, classes="runs digits quiet")
+
+
+def _metrics(caption: str, values: _Values) -> str:
+    splits = list(dict.fromkeys(split for of in values.values() for split in of))
+    rows = (
+        f'<tr><th scope="row"><code>{escape(metric)}</code></th>'
+        f"{''.join(f'<td>{_value(of.get(split))}</td>' for split in splits)}</tr>"
+        for metric, of in values.items()
+    )
+    return table(caption, ["metric", *map(str, splits)], rows, classes="runs digits quiet")
 
 
 def _value(value: float | None) -> str:
@@ -80,28 +113,32 @@ def _value(value: float | None) -> str:
 
 def _selected(run: RecordedRun) -> str:
     """Which checkpoint the numbers are of."""
-    last = list(run.stages.values())[-1] if run.stages else {}
-    chosen = last.get("selected")
+    chosen = run.stages.get(str(run.main_stage["name"]), {}).get("selected")
     if not isinstance(chosen, Mapping) or chosen.get("epoch") is None:
         return ""
     value = chosen.get("value")
     measured = f" = {number(value)}" if isinstance(value, int | float) else ""
-    epoch = escape(str(chosen["epoch"]))
-    return lead(f"At the selected checkpoint: epoch {epoch}, {code(chosen.get('metric'))}{measured}.")
+    metric = f", {code(chosen['metric'])}{measured}" if chosen.get("metric") else ""
+    of = f"Stage {escape(str(run.main_stage['name']))}, at" if len(run.stages) > 1 else "At"
+    return lead(f"{of} the selected checkpoint: epoch {escape(str(chosen['epoch']))}{metric}.")
 
 
 def _stages(run: RecordedRun) -> str:
     """The stages of a chain; nothing for a single one."""
     if len(run.stages) < 2:
         return ""
-    return table("Stages", ["stage", "epochs", "steps", "selected"], _stage_rows(run), classes="runs digits")
+    heads = ["stage", "what it does", "epochs", "steps", "selected"]
+    return table("Stages", heads, _stage_rows(run), classes="runs digits")
 
 
 def _stage_rows(run: RecordedRun) -> Iterator[str]:
-    for name, stage in run.stages.items():
+    """What each stage does, and how long it has trained, if it does."""
+    for node in stage_graph(run.spec["stages"]):
+        stage = run.stages.get(node.name, {})
         chosen = stage.get("selected")
-        epoch = f"epoch {chosen['epoch']}" if isinstance(chosen, Mapping) and "epoch" in chosen else ""
+        epoch = f"epoch {chosen['epoch']}" if isinstance(chosen, Mapping) and chosen.get("epoch") else ""
+        took = (stage.get("epochs", ""), stage.get("steps", "")) if node.kind == "trains" else ("—", "—")
         yield (
-            f'<tr><th scope="row">{escape(name)}</th><td>{stage.get("epochs", "")}</td>'
-            f"<td>{stage.get('steps', '')}</td><td>{escape(epoch)}</td></tr>"
+            f'<tr><th scope="row">{escape(node.name)}</th><td>{escape(node.does)}</td><td>{took[0]}</td>'
+            f"<td>{took[1]}</td><td>{escape(epoch)}</td></tr>"
         )

@@ -21,7 +21,7 @@ def not_pairs(runs: Sequence[RecordedRun], others: Sequence[RecordedRun]) -> str
 
 def _facts(run: RecordedRun) -> Iterator[tuple[str, Any]]:
     """What pairs have in common: each with what is wrong where they do not, or do not say it."""
-    stage: Mapping[str, Any] = run.spec["stages"][-1]
+    stage = run.main_stage
     yield "another data set", stage.get("dataset")
     yield "another split", {"split": stage.get("split")}
     data = run.identity.get("data")
