@@ -7,7 +7,7 @@ import pytest
 
 from mmspec.errors import DataError
 from mmspec.plugins.api import StageOutput
-from mmspec.testing import check_options
+from mmspec.testing import check_analysis
 from mmspec_modnet.analyses import Forgetting
 
 DATA = {"use": "class_hierarchy", "positive": ["animal"], "held_out": 0.3}
@@ -70,6 +70,6 @@ def test_where_no_spec_is_known_nothing_is_refused():
 
 
 def test_its_options():
-    check_options(Forgetting())
+    check_analysis(Forgetting())
     with pytest.raises(ValueError, match="must name a metric"):
         Forgetting(metrics=())
