@@ -182,7 +182,7 @@ def test_a_value_of_an_earlier_stage_is_told_with_its_checkpoint(staged, render)
 
 def test_the_page_has_values_arrays_and_the_graph_of_stages(run):
     results = "".join(result_parts(run))
-    assert "Analysis likeness" in results
+    assert "<code>likeness/mean</code>" in results
     assert "Stage grown, at the selected checkpoint: epoch 2" in results
     assert "Metrics of stage learn" in results
     assert results.count(f'value="{run.values["test/accuracy"]!r}"') == 1
@@ -200,7 +200,7 @@ def test_the_page_has_values_arrays_and_the_graph_of_stages(run):
 def test_a_run_that_only_analyses_has_a_page_too(runs):
     run = load_run(write_staged(runs, "free", 0, measures=False))
     results = "".join(result_parts(run))
-    assert "Analysis likeness" in results
+    assert "<code>likeness/mean</code>" in results
     assert "checkpoint" not in results
     assert "<summary>likeness/rdm</summary>" in "".join(array_parts(run))
 

@@ -68,7 +68,7 @@ def result_parts(run: RecordedRun) -> list[str]:
     main = str(run.main_stage["name"])
     others = [name for name in measured if name != main]
     return [
-        *(_analysis(name, values) for name, values in analysed.items()),
+        _analyses(analysed),
         _selected(run),
         _metrics("Final metrics by split", measured.get(main, {})),
         *(
@@ -88,13 +88,15 @@ def _is_analysis(run: RecordedRun, stage: str) -> bool:
     return spec is not None and kind_of_stage(spec) == "analyses"
 
 
-def _analysis(stage: str, values: _Values) -> str:
+def _analyses(analysed: Mapping[str, _Values]) -> str:
+    """What analyses give, by the names that reports call it."""
     rows = (
-        f'<tr><th scope="row"><code>{escape(name)}</code></th><td>{_value(value)}</td></tr>'
+        f'<tr><th scope="row"><code>{escape(f"{stage}/{name}")}</code></th><td>{_value(value)}</td></tr>'
+        for stage, values in analysed.items()
         for name, of in values.items()
         for value in of.values()
     )
-    return table(f"Analysis {stage}", ["value", ""], rows, classes="runs digits quiet")
+    return table("What analyses give", ["name", "value"], rows, classes="runs digits quiet")
 
 
 def _metrics(caption: str, values: _Values) -> str:
@@ -128,7 +130,7 @@ def _stages(run: RecordedRun) -> str:
     if len(run.stages) < 2:
         return ""
     heads = ["stage", "what it does", "epochs", "steps", "selected"]
-    return table("Stages", heads, _stage_rows(run), classes="runs digits")
+    return table("Stages", heads, _stage_rows(run))
 
 
 def _stage_rows(run: RecordedRun) -> Iterator[str]:

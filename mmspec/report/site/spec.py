@@ -84,7 +84,10 @@ def _without_name(stage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spec_parts(run: RecordedRun, sources: Sources) -> list[str]:
-    """The resolved spec stage by stage, what stands around the stages, and the files as they were written."""
+    """The resolved spec stage by stage, what stands around the stages, and the files as they were written.
+
+    Of several stages that which the run is known by is open, the others are folded.
+    """
     origins = find_origins(sources, run.labels)
     files = _files(sources, origins)
     stages = run.spec["stages"]
@@ -95,7 +98,8 @@ def spec_parts(run: RecordedRun, sources: Sources) -> list[str]:
             for entry in entries(_without_name(stage))
         ]
         title = f"Stage {stage['name']}" if len(stages) > 1 else "Resolved spec"
-        parts.append(_table(title, found, files, known=origins is not None))
+        shown = _table(title, found, files, known=origins is not None)
+        parts.append(shown if stage is run.main_stage else folded(title, shown))
     around = {key: run.spec[key] for key in _AROUND if run.spec.get(key)}
     beside = [(e, origins.beside(e.path) if origins else None) for e in entries(around)]
     parts.append(
