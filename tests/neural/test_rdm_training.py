@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import attrs
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import torch
 from sklearn.datasets import load_digits
 
 import mmspec
+from mmspec.engine.loop import Interrupted
 from mmspec.engine.recorder import Silent
 from mmspec.engine.run import execute_run
 from mmspec.plugins.api import ArraySource, Backbone, Cut, DataInfo, Dataset, ModalityInfo
@@ -105,6 +108,11 @@ name = "tuned"
 """
 
 
+REGISTRY = default_registry().with_plugins(
+    {("dataset", "digit_objects"): DigitObjects, ("backbone", "small"): Small}
+)
+
+
 @attrs.define
 class Kept(Silent):
     """Keeps what a run records."""
@@ -118,16 +126,13 @@ class Kept(Silent):
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
     """A run by changes of the spec: its values and arrays; each once."""
-    registry = default_registry().with_plugins(
-        {("dataset", "digit_objects"): DigitObjects, ("backbone", "small"): Small}
-    )
     done = {}
 
     def run(*changes):
         if changes not in done:
             folder = tmp_path_factory.mktemp("tuning")
             (folder / "spec.toml").write_text(SPEC)
-            [found] = mmspec.load(folder / "spec.toml", set=changes, registry=registry).runs
+            [found] = mmspec.load(folder / "spec.toml", set=changes, registry=REGISTRY).runs
             kept = Kept()
             done[changes] = execute_run(found.plan, kept, folder / "run").values, kept.found
         return done[changes]
@@ -157,3 +162,16 @@ def test_matrices_of_the_selected_weights_are_kept_with_borders_between_families
     families = tuple(f"family {next(f for f, m in enumerate(FAMILIES) if d in m)}" for d in range(10))
     assert matrix.classes == (families, families)
     assert compare_rdms(target.values, correlation_distance(planted())) > 0.98
+
+
+def test_a_run_that_was_cut_off_within_an_epoch_ends_the_same(tuned, tmp_path):
+    changes = ("train.epochs=2",)
+    (tmp_path / "spec.toml").write_text(SPEC)
+    [found] = mmspec.load(tmp_path / "spec.toml", set=changes, registry=REGISTRY).runs
+    asked = itertools.count()
+    with pytest.raises(Interrupted):
+        execute_run(found.plan, Kept(), tmp_path / "run", should_stop=lambda: next(asked) > 30)
+    states = list((tmp_path / "run" / "tuned").glob("*.pt"))
+    assert states
+    again = execute_run(found.plan, Kept(), tmp_path / "run")
+    assert again.values == tuned(*changes)[0]
