@@ -83,6 +83,21 @@ def test_curves_draw_each_row_once_and_say_what_they_leave_out(groups):
     assert remarks[1] == "Not drawn, without train/d_speed: uni-modal color, uni-modal grey."
 
 
+def test_curves_stand_in_columns_over_the_same_steps(groups):
+    figure = Curves(values=("train/d_speed", "train/loss", "x"), columns=2)
+    with drawing(figure.size(groups)) as canvas:
+        list(figure.draw(groups, canvas.add_subplot(), looks(groups)))
+        canvas.draw_without_rendering()
+        boxes = [axes.get_position() for axes in canvas.axes]
+        shown = [axes.get_xlabel() for axes in canvas.axes]
+    assert len(boxes) == 3
+    assert boxes[0].y0 == pytest.approx(boxes[1].y0)
+    assert boxes[0].x1 < boxes[1].x0
+    assert boxes[2].y1 < boxes[0].y0
+    assert boxes[2].x0 == pytest.approx(boxes[0].x0)
+    assert shown == ["", "optimizer steps", "optimizer steps"]
+
+
 def test_labels_of_curves_keep_apart(groups):
     axes, _, _ = drawn(Curves(value="train/d_speed"), dict.fromkeys(FUSED, groups["none"]))
     places = sorted(text.xyann[1] for text in axes.texts)

@@ -38,12 +38,13 @@ _LABEL = 8.0 * 1.3 / 72
 class Curves(Figure):
     """Metrics over training: the mean over seeds as a line for each row, its spread as a band.
 
-    Several `values` have panels of their own below each other, over the same steps.
+    Several `values` have panels of their own, below each other or in `columns`, over the same steps.
     """
 
     value: str | None = option("a metric of the training rows, e.g. train/d_speed", default=None)
     values: tuple[str, ...] = option("several metrics instead, a panel for each", default=())
     labels: tuple[str, ...] = option("what a reader sees instead of the names of `values`", default=())
+    columns: int = option("how many panels stand beside each other", default=1, validator=at_least(1))
     per: Literal["step", "epoch"] = option("over optimizer steps, or over epochs", default="step")
     stage: str | None = option("the stage of training; absent: the last one", default=None)
     band: Literal["std", "range"] = option(
@@ -63,15 +64,16 @@ class Curves(Figure):
 
     def size(self, groups: Groups) -> tuple[float, float]:
         """As high as the panels, and the labels beside them, need."""
-        panels = len(self._names())
-        least = 2.4 if panels == 1 else 1.5
-        return 5.5, 0.6 + panels * max(least, _LABEL * len(groups) + 0.1)
+        across = self._across()
+        least = 2.4 if len(self._names()) == 1 else 1.5 if across == 1 else 2.0
+        width = 5.5 if across == 1 else 3.9 * across
+        return width, 0.6 + self._lines() * max(least, _LABEL * len(groups) + 0.1)
 
     def draw(self, groups: Groups, axes: Axes, looks: Looks) -> Iterable[str]:
         """A panel for each value; in it a line and a band for each row that has the metric."""
         names = self._names()
         tracks = {label: list(self._tracks(runs)) for label, runs in groups.items()}
-        panels = [row[0] for row in split(axes, [1.0] * len(names), 1)] if len(names) > 1 else [axes]
+        panels = self._split(axes) if len(names) > 1 else [axes]
         remarks: list[str] = []
         for panel, (value, name) in zip(panels, names.items(), strict=True):
             found = {label: [t[value] for t in of if t[value]] for label, of in tracks.items()}
@@ -79,15 +81,30 @@ class Curves(Figure):
             alone = len(panels) == 1
             said = self.y_label if alone and self.y_label is not None else name
             panel.set_ylabel(wrapped(said, 44 if alone else 24, 2), parse_math=False)
-            panel.tick_params(axis="x", labelbottom=panel is panels[-1])
         ends = [panel.get_xlim()[1] for panel in panels if panel.axison]
         for panel in panels:
             panel.set_xlim(0, max(ends, default=1.0))
         x_label = self.x_label or ("optimizer steps" if self.per == "step" else "epochs")
-        panels[-1].set_xlabel(one_line(x_label), parse_math=False)
+        for panel in panels[: -self._across()]:
+            panel.tick_params(axis="x", labelbottom=False)
+        for panel in panels[-self._across() :]:
+            panel.set_xlabel(one_line(x_label), parse_math=False)
         several = any(len(of) > 1 for of in tracks.values())
         reading = [self._reading(several)] if ends else []
         return [*reading, *dict.fromkeys(remarks)]
+
+    def _across(self) -> int:
+        return min(self.columns, len(self._names()))
+
+    def _lines(self) -> int:
+        return -(-len(self._names()) // self._across())
+
+    def _split(self, axes: Axes) -> list[Axes]:
+        """A panel for each value, line by line."""
+        panels = [panel for line in split(axes, [1.0] * self._lines(), self._across()) for panel in line]
+        for panel in panels[len(self._names()) :]:
+            panel.remove()
+        return panels[: len(self._names())]
 
     def _reading(self, several: bool) -> str:
         """What lines and bands are, of one seed or `several`."""
@@ -126,7 +143,7 @@ class Curves(Figure):
             axes.set_yscale(self.scale)
             if self.scale == "linear":
                 zero_line(axes)
-            height = self.size(dict.fromkeys(tracks, ()))[1] / len(self._names())
+            height = self.size(dict.fromkeys(tracks, ()))[1] / self._lines()
             _label_ends(axes, found, looks, height=0.78 * height)
         else:
             say_nothing(axes, value)
