@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchmarks.accuracy import accuracy
 from benchmarks.evaluation import evaluation
+from benchmarks.extraction import extraction
 from benchmarks.gpu import gpu
 from benchmarks.layout import layout
 from benchmarks.loop import digits, resnets
@@ -33,6 +34,7 @@ ALL: dict[str, Callable[[], list[str]]] = {
     "precision": precision,
     "accuracy": accuracy,
     "evaluation": evaluation,
+    "extraction": extraction,
     "gpu": gpu,
     "packed": packed,
     "video": video,

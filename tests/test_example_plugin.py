@@ -78,6 +78,19 @@ def test_its_spec_runs_to_the_end(python, tmp_path):
     assert weights[-1] == 1
 
 
+def test_its_analysis_tells_tones_apart(python, tmp_path):
+    shutil.copytree(EXAMPLE / "specs", tmp_path, dirs_exist_ok=True)
+    call(python, "-m", "mmspec", "run", "nearest_mean.toml", folder=tmp_path)
+
+    (result,) = tmp_path.glob("runs/nearest_mean/*/result.json")
+    values = json.loads(result.read_text())["values"]
+    assert values["apart/accuracy"] > 0.55
+    assert values["chance/accuracy"] < 0.45  # of four classes, with rows that belong to others
+    kit = "from mmspec.testing import check_analysis"
+    code = f"{kit}; from mmspec_example.nearest_mean import NearestMean; check_analysis(NearestMean())"
+    call(python, "-c", code, folder=tmp_path)
+
+
 def test_this_environment_does_not_have_it():
     from importlib.metadata import distributions
 

@@ -117,7 +117,7 @@ class Extraction:
         described = plan.dataset.describe().modalities
         return Loader(
             source,
-            {m: described[m] for m in plan.backbones},
+            {m: described[m] for m in plan.read_modalities},
             self._placed.place,
             batch_size=train.batch_size,
             seed=self.seed,

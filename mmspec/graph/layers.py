@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from mmspec.errors import GraphError
-from mmspec.graph.network import FusedNetwork, Shapes, build_network
+from mmspec.graph.network import Branch, FusedNetwork, Shapes, build_network
 from mmspec.plugins.plan import ExtractPlan
 from mmspec.spec.model import FEATURES, LOGITS
 
@@ -28,10 +28,10 @@ class _Reached(Exception):  # noqa: N818 - no error: what lies behind the layer 
 
 
 class LayerOutput:
-    """What `layer` of the branch of `modality` gives for a batch, (N, …).
+    """What `layer` of the branch of `modality` gives for a batch, (N, …); what lies behind is not computed.
 
-    "features" and "logits" are those of the branch; other names are of modules in the branch. Of a module
-    that runs several times, the first time counts.
+    "features" and "logits" are what pool and head of the branch give; other names are of modules in the
+    branch. Of a module that runs several times, the first time counts. Without fusion no other branch runs.
 
     Raises:
         GraphError: the branch has no such layer.
@@ -39,23 +39,31 @@ class LayerOutput:
 
     def __init__(self, network: FusedNetwork, modality: str, layer: str) -> None:
         self._network, self._modality, self._layer = network, modality, layer
-        if layer not in (FEATURES, LOGITS):
-            module = _module(network.branches[modality], layer, modality)
-            module.register_forward_hook(_stop)
+        self._branch: Branch = network.branches[modality]  # type: ignore[assignment]
+        self._module = _module(self._branch, layer, modality)
 
     def __call__(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """One pass as far as needed."""
+        stop = self._module.register_forward_hook(_stop)
         try:
-            output = self._network(inputs)
+            self._run(inputs)
         except _Reached as reached:
             if not isinstance(reached.output, Tensor):
                 given = type(reached.output).__name__
                 raise GraphError(f"extract.layer: {self._layer} gives {given}, not a tensor") from None
             return reached.output
-        if self._layer not in (FEATURES, LOGITS):
-            raise GraphError(f"extract.layer: {self._layer} takes no part in a forward pass")
-        rows: Tensor = getattr(output, self._layer)[self._modality]
-        return rows
+        finally:
+            stop.remove()
+        raise GraphError(f"extract.layer: {self._layer} takes no part in a forward pass")
+
+    def _run(self, inputs: Mapping[str, Tensor]) -> None:
+        if self._network.units:
+            self._network(inputs)
+            return
+        x = inputs[self._modality]
+        for stage in self._branch.stages.values():
+            x = stage(x)
+        self._branch.head(self._branch.pool(x))
 
 
 def layer_shape(plan: ExtractPlan, shapes: Shapes) -> tuple[int, ...]:
@@ -94,7 +102,7 @@ def _stop(_: nn.Module, __: Any, output: Any) -> None:
 
 def _module(branch: nn.Module, layer: str, modality: str) -> nn.Module:
     try:
-        return branch.get_submodule(layer)
+        return branch.get_submodule({FEATURES: "pool", LOGITS: "head"}.get(layer, layer))
     except AttributeError:
         names = [name for name, _ in branch.named_modules() if name]
         near = get_close_matches(layer, names, n=3, cutoff=0.4) or names[:3]

@@ -147,8 +147,8 @@ class ExtractPlan(NetworkPlan):
 
     @property
     def read_modalities(self) -> tuple[str, ...]:
-        """Without a network that which it writes."""
-        return (self.modality,) if self.of_samples else super().read_modalities
+        """That which it writes; with fusion all that a branch sees through it."""
+        return (self.modality,) if self.fusion is None else super().read_modalities
 
     @property
     def is_random(self) -> bool:

@@ -140,6 +140,17 @@ def test_without_fusion_a_branch_is_as_if_alone(tmp_path):
     assert not np.array_equal(beside.values, fused.values)
 
 
+def test_without_fusion_nothing_else_is_read_or_computed(tmp_path):
+    plan = extract_plan(modality="b", fusion=False, layer="stages.one")
+    stage = Extraction(plan, 0)
+    ran = []
+    for name, module in stage.network.named_modules():
+        module.register_forward_hook(lambda _, __, ___, name=name: ran.append(name))
+    stage.write(tmp_path / "table", {}, lambda *_: None)
+    assert {name.rpartition(".")[0] for name in ran} == {"branches.b.stages", "branches.b.stages.one"}
+    assert list(next(iter(stage.sources.values())).arrays) == ["b"]
+
+
 def test_the_memory_layout_changes_nothing_but_rounding(tmp_path):
     for layer in ("stages.one", "features"):
         tables = [
