@@ -175,6 +175,7 @@ def test_noise_makes_a_network_less_like_it():
     quiet = analysed(Sit(draws=5, noise=False), features, target).values["mean"]
     matched = analysed(Sit(draws=5, noise_model=loud), features, target).values["mean"]
     assert matched < quiet - 0.02
+    assert quiet == sit(features.values, target.values, NAMES[GROUPS], draws=5, noise=None).mean()
 
 
 def test_a_permuted_target_has_no_sit():
