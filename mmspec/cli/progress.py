@@ -126,6 +126,9 @@ class Bars(Display):
         task = self._tasks.get(run.id)
         if task is not None:
             done, total = _done(progress)
+            if total is None and self._bars.tasks[self._bars.task_ids.index(task)].total is not None:
+                self._bars.remove_task(task)  # no bar forgets its total
+                task = self._tasks[run.id] = self._bars.add_task(escape(run.label), total=None, metric="")
             text = f"{words(run, progress)}  {metric(run, progress)}".rstrip()
             self._bars.update(task, completed=done, total=total, metric=escape(text))
 
