@@ -246,3 +246,21 @@ epochs = 3
 [select]
 metric = "val/accuracy"
 """
+
+#: Stages of every kind to put behind it.
+STAGES = """
+[[stages]]
+name = "model"
+[[stages]]
+name = "measured"
+init_from = "model"
+train.epochs = 0
+[[stages]]
+name = "features"
+init_from = "model"
+extract = { modality = "grey" }
+[[stages]]
+name = "compare"
+analysis = { use = "compare", draws = 3 }
+reads = { features = { stage = "features", shuffle = "class" }, model = "model" }
+"""

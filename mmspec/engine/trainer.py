@@ -177,6 +177,11 @@ class Trainer:
         )
 
     @property
+    def _used_splits(self) -> set[str]:
+        """The splits that are trained on or measured."""
+        return {"train", *self.each_epoch, *(self.plan.spec.evaluate.splits or self.plan.splits)}
+
+    @property
     def measures_more_at_the_end(self) -> bool:
         """Whether there are streaming metrics that count, or leave arrays, only after training."""
         leaving = [m for m in self._streaming.values() if type(m).arrays is not StreamingMetric.arrays]
@@ -270,7 +275,11 @@ class Trainer:
             workers=train.workers if training else 0,
             groups=groupings.codes[split],
             group_names=groupings.names,
-            tables={n: JoinedTable.of(table, source.ids.tolist(), split) for n, table in tables.items()},
+            tables={
+                name: JoinedTable.of(table, source.ids.tolist(), split)
+                for name, table in tables.items()
+                if split in self._used_splits
+            },
         )
 
     def _build_metric(self, metric: Metric) -> StreamingMetric | SplitMetric | TrainingMetric:

@@ -37,7 +37,7 @@ def _share(_: object, __: object, value: float) -> None:
         raise ValueError(f"must be between 0 and 1, not {value!r}")
 
 
-def _not_empty(_: object, __: object, value: tuple[str, ...]) -> None:
+def _not_empty(_: object, __: object, value: str | tuple[str, ...]) -> None:
     if not value:
         raise ValueError("must not be empty")
 
@@ -181,12 +181,17 @@ class Extract:
         "dataset has them, without a network), or a layer of the branch by name, such as stages.conv5 or "
         "stages.layer4.1.conv2",
         default="features",
+        validator=_not_empty,
     )
     modality: str | None = key("the branch; absent: the only one there is", default=None)
     pool: Literal["flatten", "mean"] = key(
         "how a feature map (C, *space) becomes a row: all of it, or its mean over space", default="flatten"
     )
-    splits: tuple[str, ...] | None = key("the splits whose samples are written; absent: all", default=None)
+    splits: tuple[str, ...] | None = key(
+        "the splits whose samples are written; absent: all",
+        default=None,
+        validator=_if_given(_not_empty),
+    )
     random_transforms: bool = key(
         "let a dataset change these samples at random, as some published code does", default=False
     )

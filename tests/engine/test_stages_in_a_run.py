@@ -122,6 +122,8 @@ def test_a_split_that_the_table_does_not_have_is_told(tmp_path):
     with pytest.raises(DataError, match="has no features of 22 samples") as error:
         execute_run(run_plan(teacher(splits=("train", "val")), taught()), Rows(), tmp_path)
     assert "extract the splits that they are in" in str(error.value)
+    plan = run_plan(teacher(splits=("train", "val")), taught(evaluate=Evaluate(splits=("val",))))
+    assert "val/accuracy" in execute_run(plan, Rows(), tmp_path / "not needed").values
 
 
 def test_the_same_sample_in_two_test_splits_has_the_row_of_its_own(tmp_path):

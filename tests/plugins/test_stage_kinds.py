@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from toy_plugins import GOOD, REGISTRY
+from toy_plugins import GOOD, REGISTRY, STAGES
 
 from mmspec.errors import SpecError
 from mmspec.plugins.plan import AnalysisPlan, ExtractPlan, StagePlan
 from mmspec.plugins.resolve import plan_from_json, resolve
 from mmspec.spec.load import read_document
-
-STAGES = """
-[[stages]]
-name = "model"
-[[stages]]
-name = "measured"
-init_from = "model"
-train.epochs = 0
-[[stages]]
-name = "features"
-init_from = "model"
-extract = { modality = "grey" }
-[[stages]]
-name = "compare"
-analysis = { use = "compare", draws = 3 }
-reads = { features = { stage = "features", shuffle = "class" }, model = "model" }
-"""
 
 
 def plans(tmp_path, text, *overrides):

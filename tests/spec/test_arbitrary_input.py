@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from toml_writer import documents, keys, scalars, write
-from toy_plugins import GOOD, REGISTRY
+from toy_plugins import GOOD, REGISTRY, STAGES
 
 from mmspec.errors import PluginError, SpecError
 from mmspec.plugins.resolve import resolve
@@ -49,6 +49,19 @@ def test_a_good_spec_with_a_piece_of_it_replaced(spec, data):
     checked(spec)
 
 
+@given(st.data())
+def test_stages_with_a_piece_of_them_replaced(spec, data):
+    start = data.draw(st.integers(0, len(STAGES)))
+    end = data.draw(st.integers(start, min(len(STAGES), start + 30)))
+    pieces = st.sampled_from(
+        ["1", "[]", "{}", '"model"', "true", 'extract = "input"', 'reads.x = "features"']
+    )
+    text = GOOD + STAGES[:start] + data.draw(st.one_of(st.text(max_size=4), pieces)) + STAGES[end:]
+    spec.write_bytes(text.encode("utf-8", "surrogatepass"))
+
+    checked(spec)
+
+
 @given(documents())
 def test_arbitrary_trees(spec, text):
     spec.write_text(text, encoding="utf-8", newline="")
@@ -58,7 +71,8 @@ def test_arbitrary_trees(spec, text):
 
 KNOWN = sorted(set(re.findall(r"^\[?(\w+)", GOOD, re.MULTILINE)) | {
     "split", "objective", "schedule", "evaluate", "track", "launch", "variants", "sweep", "stages",
-    "init_from", "metrics", "splits", "drop", "stop", "description", "extends",
+    "init_from", "metrics", "splits", "drop", "stop", "description", "extends", "extract", "analysis",
+    "reads", "assemble", "freeze", "layer", "modality", "stage", "shuffle", "features", "model",
 })  # fmt: skip
 known_trees = st.recursive(
     st.one_of(
@@ -84,6 +98,20 @@ def test_trees_of_known_keys_laid_over_a_good_spec(spec, data):
     checked(spec)
 
 
+@given(st.data())
+def test_stages_of_known_keys(spec, data):
+    stage = st.dictionaries(st.sampled_from(KNOWN), known_trees, max_size=4)
+    stages = [
+        {**one, "name": name}
+        for one, name in zip(data.draw(st.lists(stage, max_size=3)), "abc", strict=False)
+    ]
+    (spec.parent / "_good.toml").write_text(GOOD, encoding="utf-8")
+    text = write({"extends": "_good.toml", "stages": stages}, data.draw)
+    spec.write_text(text, encoding="utf-8", newline="")
+
+    checked(spec)
+
+
 words = st.sampled_from(["train.epochs", "seeds", "name", "fusion.at", "sweep", "track", "use", *KNOWN])
 overrides = st.one_of(
     st.text(max_size=30),
@@ -92,9 +120,9 @@ overrides = st.one_of(
 )
 
 
-@given(st.lists(overrides, max_size=3))
-def test_arbitrary_overrides(spec, overrides):
-    spec.write_text(GOOD, encoding="utf-8")
+@given(st.lists(overrides, max_size=3), st.sampled_from(["", STAGES]))
+def test_arbitrary_overrides(spec, overrides, stages):
+    spec.write_text(GOOD + stages, encoding="utf-8")
 
     checked(spec, overrides)
 
