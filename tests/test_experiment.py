@@ -52,6 +52,22 @@ def test_load_check_and_draw(spec: Path) -> None:
     assert "tiny, seed 3" in experiment._repr_html_()
 
 
+def test_several_stages_are_drawn_as_their_graph(spec: Path) -> None:
+    extract = 'extract = { layer = "features", modality = "grey" }'
+    stages = f'[[stages]]\nname = "learn"\n[[stages]]\nname = "features"\ninit_from = "learn"\n{extract}\n'
+    spec.write_text(SPEC + stages)
+    [run, _] = mmspec.load(spec).runs
+    said = "".join(ElementTree.fromstring(run._repr_svg_()).itertext())
+    assert "extracts features of grey" in said
+    assert "weights ← learn" in said
+    text = run.draw()
+    assert text.startswith("2 stages\n")
+    assert "fusion.conv3" in text
+    assert "feature table" in run.draw("svg", "features")
+    with pytest.raises(SpecError, match="there is no stage 'features' that trains"):
+        run.build("features")
+
+
 def test_mistakes_are_raised(spec: Path) -> None:
     with pytest.raises(SpecError, match="epochs"):
         mmspec.load(spec, set=["train.epochs=-1"])
