@@ -16,6 +16,7 @@ from mmspec.spec.layers import (
     Layer,
     inherited,
     laid,
+    note_overruled,
     note_unclaimed,
     overriding,
     stage_part,
@@ -95,6 +96,7 @@ def expand(document: Document, findings: Findings) -> Expansion:
     over = None if document.overrides is None else stage_part(document.overrides)
     asked = [variant.over for variant in choices] + [layer.over for axis in axes for layer in axis[:1]]
     note_unclaimed([node for node in (base, over, *asked) if node is not None], chain, findings)
+    note_overruled(axes, chain, findings)
     points = [
         point for variant in choices for point in _points(laid(base, variant), variant, axes, chain, over)
     ]

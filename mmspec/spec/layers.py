@@ -10,7 +10,7 @@ import attrs
 import tomli
 
 from mmspec.spec.findings import Findings
-from mmspec.spec.model import INPUT, ROOT_KEYS, STAGE_KEYS, AnalysisStage, ExtractStage, Train
+from mmspec.spec.model import INPUT, ROOT_KEYS, STAGE_KEYS, AnalysisStage, ExtractStage, Stage, Train
 from mmspec.spec.scan import Path
 from mmspec.spec.tree import Node, expanded, merge, without
 from mmspec.spec.typed import typed
@@ -76,6 +76,32 @@ def note_unclaimed(nodes: Iterable[Node], chain: Sequence[Layer], findings: Find
                 findings.add(
                     what, (child.key or child.place).location(), f"write {key} into the stage it is for"
                 )
+
+
+def note_overruled(axes: Sequence[Sequence[Layer]], chain: Sequence[Layer], findings: Findings) -> None:
+    """Note what is swept and changes nothing, since every stage that it is for says it in its own table."""
+    for layer in (axis[0] for axis in axes):
+        (swept,) = layer.labels
+        path = key_path(swept) or (swept,)
+        meant = [stage for stage in chain if stage.over is not None and _takes(stage.over, path[0])]
+        if layer.over is not None and meant and all(_sets(stage.over, path) for stage in meant):
+            names = listed(stage.labels["stage"] for stage in meant)
+            what = f"sweep: {swept} changes nothing: each stage's own table says it ({names})"
+            node = layer.over.find(path)
+            findings.add(what, (node.key or node.place).location(), f"leave {swept} out of these tables")
+
+
+def _takes(own: Node, key: str) -> bool:
+    """Whether a stage takes over this key from above."""
+    kinds = {"analysis": AnalysisStage, "extract": ExtractStage}
+    kind = next((kind for mark, kind in kinds.items() if mark in own.table), Stage)
+    return key in attrs.fields_dict(kind) and (key not in KIND_KEYS or key in own.table)
+
+
+def _sets(own: Node | None, path: Path) -> bool:
+    """Whether a stage's own table says what stands at a path."""
+    first = None if own is None else own.table.get(str(path[0]))
+    return first is not None and _exists(expanded(first, path[:1]), path[1:])
 
 
 def stage_part(root: Node) -> Node:
