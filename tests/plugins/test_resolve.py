@@ -244,6 +244,10 @@ def test_a_large_sweep_shares_what_its_runs_have_in_common(plans):
 
 #: Of specs that are not one cell with three seeds.
 RUNS = {
+    "cadieu_controls": 12,
+    "cadieu_finetune": 60,
+    "cadieu_neural": 2,
+    "cadieu_sit": 20,
     "colored_digits": 18,
     "colored_mnist": 18,
     "modelnet40": 18,
