@@ -30,6 +30,6 @@ def _selected(run: RunRecord) -> Iterator[Path]:
 def _reported(run: RunRecord) -> Iterator[Path]:
     """What a report reads; arrays of metrics and the spec's files are in folders."""
     yield from (run.path / name for name in _READ)
-    yield from sorted(run.path.glob("graph*.svg"))
+    yield from sorted((*run.path.glob("graph*.svg"), run.path / "stages.svg"))
     for folder in ("source", "arrays"):
         yield from sorted((run.path / folder).rglob("*"))
