@@ -36,8 +36,8 @@ def extraction() -> list[str]:
     lines = []
     for what, backbone, layer, size, samples, batch in (
         ("ResNet-18 at 64, features", "resnet18", "features", 64, 512, 32),
-        ("ResNet-18 at 64, layer1 (16 384 columns)", "resnet18", "stages.layer1", 64, 512, 32),
-        ("digits network, features", "small_cnn", "features", 28, 4096, 64),
+        ("ResNet-18 at 64, layer1 (16 384 columns)", "resnet18", "stages.layer1", 64, 1024, 32),
+        ("digits network, features", "small_cnn", "features", 28, 16_384, 64),
     ):
         plan = plan_of(backbone, layer, batch, Pictures(size=size, samples=samples))
         with tempfile.TemporaryDirectory() as folder:
