@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,7 @@ from mmspec.graph.identity import stage_ids
 from mmspec.launch.execute import execute
 from mmspec.launch.prepare import make_ready, prepare
 from mmspec.records import load_run
+from mmspec.report.render import render_report
 
 ROOT = Path(__file__).parents[2]
 STUDENT = {"use": "squeezenet1_0", "weights": "IMAGENET1K_V1"}
@@ -128,7 +131,7 @@ def run_in_little(folder, name, variant, *overrides):
 
 def records(folder, experiment):
     """The records of an experiment's runs by variant."""
-    runs = [load_run(path) for path in (folder / f"smoke-{experiment}").iterdir()]
+    runs = [load_run(path) for path in folder.glob(f"*{experiment}/*")]
     return {run.labels["variant"]: run for run in runs}
 
 
@@ -164,6 +167,44 @@ def test_without_training_nothing_changes(done):
     assert np.array_equal(before.values, after.values)
     assert run.values["gain/mean"] == run.values["gain_legacy/mean"] == run.values["gain/std"] == 0
     assert run.values["sit_before/mean"] == run.values["sit_after/mean"]
+
+
+@pytest.fixture
+def as_if_real(done, tmp_path):
+    """The folder of the same runs, as if they were no smoke runs, which no report takes."""
+    for run in done.glob("smoke-*/*"):
+        name = run.parent.name.removeprefix("smoke-")
+        copy = tmp_path / name / run.name.removeprefix("smoke-")
+        shutil.copytree(run, copy, ignore=shutil.ignore_patterns("checkpoints"))
+        for file, changed in (
+            ("spec.json", {"name": name}),
+            ("identity.json", {"smoke": False, "id": copy.name}),
+        ):
+            content = json.loads((copy / file).read_text())
+            (copy / file).write_text(json.dumps({**content, **changed}))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "claims"),
+    [
+        ("neural_similarity", ("0.5604 ± 0.0313", "65.43 ± 1.66", "31.87 ± 1.7")),
+        ("neural_finetuning", ("1.61", "−0.88", "9.86")),
+    ],
+)
+def test_reports_set_published_figures_beside_ours(as_if_real, name, claims):
+    out = as_if_real / "out"
+    path = ROOT / "reports" / f"{name}.toml"
+    made = render_report(path, runs_root=as_if_real, out=out, formats=("markdown", "html"))
+    text = (out / "table.md").read_text()
+    assert all(claim in text for claim in claims)
+    for row in published("neural_gain"):
+        assert row.replace(" with batch normalization", " bn") in text
+    blocks = tomli.loads(path.read_text())
+    assert sum(file.suffix == ".svg" for file in made.files) == len(blocks["figures"])
+    values = [column["value"] for table in blocks["tables"] for column in table["columns"]]
+    recorded = [run.values for name in ("sit", "finetune") for run in records(as_if_real, name).values()]
+    assert [value for value in values if not any(value in run for run in recorded)] == []
 
 
 @pytest.mark.slow
