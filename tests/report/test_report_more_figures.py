@@ -146,7 +146,7 @@ def test_shares_are_means_over_seeds_and_sums_are_of_counts(groups):
     runs, each = groups["guided"], [100 * c / c.sum(1, keepdims=True) for c in counts]
     matrix = matrix_of(runs, "test/confusion", "share", "mean")
     np.testing.assert_allclose(matrix.values, np.mean(each, axis=0))
-    assert (matrix.classes, matrix.seeds) == (tuple("0123456789"), 3)
+    assert (matrix.entries[0], matrix.seeds) == (tuple("0123456789"), 3)
     total = np.sum(counts, axis=0)
     np.testing.assert_allclose(matrix_of(runs, "test/confusion", "count", "sum").values, total)
     np.testing.assert_allclose(
