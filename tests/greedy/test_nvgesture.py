@@ -151,6 +151,7 @@ def loaded(plugin, sources, split, role, epoch=1):
         batch_size=8,
         seed=3,
         augmentations=steps,
+        in_order=steps,
     )
     (batch,) = loader.shuffled(epoch) if role == "train" else loader.ordered()
     assert {m: tuple(x.shape[1:]) for m, x in batch.inputs.items()} == {

@@ -157,7 +157,7 @@ def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
 
 def test_a_killed_launcher_leaves_no_orphans(tmp_path: Path) -> None:
     with _launcher(tmp_path, {"a": FOLLOWER, "b": FOLLOWER}, jobs=2) as launcher:
-        wait_for(lambda: len(list(tmp_path.glob("*/pid"))) == 2)
+        wait_for(lambda: [path.read_text() != "" for path in tmp_path.glob("*/pid")] == [True, True])
         launcher.kill()
         launcher.communicate(timeout=20)
     pids = [int(path.read_text()) for path in tmp_path.glob("*/pid")]
