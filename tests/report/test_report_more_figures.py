@@ -34,6 +34,7 @@ EVERY = [
     Curves(value="train/d_speed", y_label="$d_speed$"),
     Curves(values=("train/d_speed", "train/loss"), labels=("$",), scale="log", smooth=3, band="range"),
     Bars(values=UTIL, labels=("_$", "<b>"), y_label="%"),
+    Bars(values=UTIL, labels=("_$", "<b>"), y_label="%", horizontal=True, sort="descending"),
     Points(values=("test/d_util", "train/d_speed"), labels=("$x",)),
     Scatter(x="test/d_util", y="test/accuracy", x_label="$_x", means=True, correlation=True),
     Paired(values=("test/accuracy",), y_label="a_b"),
