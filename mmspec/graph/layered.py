@@ -154,10 +154,28 @@ def _centred(
         centre |= dict(zip(row, spans, strict=True))
     for _ in range(_SWEEPS):
         for row in (*rows, *reversed(rows)):
-            wanted = [fmean([centre[o] for o in above[i] + below[i]] or [centre[i]]) for i in row]
+            near = [[centre[o] for o in above[i] + below[i]] for i in row]
+            wanted = _beside([fmean(places) if places else None for places in near], row, width)
             centre |= dict(zip(row, _spaced(wanted, row, width), strict=True))
     left = min(centre[item] - width[item] / 2 for item in centre)
     return {item: round(x - left, 1) for item, x in centre.items()}
+
+
+def _beside(
+    wanted: Sequence[float | None], row: Sequence[_Item], width: Mapping[_Item, float]
+) -> list[float]:
+    """The wanted places, and for what is tied to nothing one beside the next item in the layer that is."""
+    apart = [(width[a] + width[b]) / 2 + _GAP_X for a, b in pairwise(row)]
+    found = list(wanted)
+    for i, room in reversed(list(enumerate(apart))):
+        if found[i] is None and (after := found[i + 1]) is not None:
+            found[i] = after - room
+    for i, room in enumerate(apart):
+        if found[i + 1] is None and (before := found[i]) is not None:
+            found[i + 1] = before + room
+    if found[0] is None:  # nothing in this layer is tied to anything
+        return _spaced([0.0] * len(row), row, width)
+    return [place for place in found if place is not None]
 
 
 def _spaced(wanted: Sequence[float], row: Sequence[_Item], width: Mapping[_Item, float]) -> list[float]:

@@ -161,3 +161,13 @@ def _crosses(part, box):
 def test_every_point_of_a_path_is_a_number():
     drawn = as_svg(stage_graph(STAGES))
     assert not re.search(r"nan|inf", drawn)
+
+
+def test_what_is_tied_to_nothing_stands_beside_the_rest():
+    names = ["alone", "first", *(f"below{i}" for i in range(8))]
+    boxes = {name: Box(100.0, 40.0) for name in names}
+    placed = lay_out(boxes, [Link("first", name, "reads") for name in names[2:]])
+    row = 8 * 100 + 7 * 24
+    assert placed.width <= row  # it widens nothing
+    assert placed.corners["alone"][0] + 100 <= placed.corners["first"][0]
+    assert placed.corners["first"][0] - placed.corners["alone"][0] < 200
