@@ -1,4 +1,4 @@
-"""Figures of many rows: horizontal and sorted bars."""
+"""Figures of many rows: horizontal and sorted bars, names at the points of a scatter."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from fake_runs import write_run
 from matplotlib.collections import PathCollection
+from matplotlib.text import Text
 
 from mmspec.report.definition import RowsBy
-from mmspec.report.figures import Bars
+from mmspec.report.figures import Bars, Scatter
 from mmspec.report.runs.groups import group
 from mmspec.report.runs.selection import read_runs
-from mmspec.report.style import drawing, looks
+from mmspec.report.style import COLOURS, drawing, looks
 
 LONG = "a teacher with a long name, number"
 
@@ -111,3 +112,92 @@ def test_rows_are_sorted_by_the_first_value_and_those_without_it_are_last(teache
             names = [text.get_text() for text in getattr(axes, f"get_{axis}ticklabels")()]
             assert names == [f"row {row:02}" for row in rows]
             assert remarks[1] == "Not drawn, without gain and other: row 04."
+
+
+# ---------------------------------------------------------------- scatter
+
+
+def labelled(**more):
+    return Scatter(x="gain", y="svm", labels=True, **more)
+
+
+def boxes(axes):
+    """Where each name stands, in pixels (without the line to its point)."""
+    return {text.get_text(): Text.get_window_extent(text) for text in axes.texts}
+
+
+def markers(axes):
+    """The middle of each mark, in pixels."""
+    lines = [line for line in axes.lines if line.get_linestyle() == "None"]
+    return np.concatenate([axes.transData.transform(line.get_xydata()) for line in lines])
+
+
+def ends_of_leads(axes):
+    """Where the lines from names begin and end, in pixels."""
+    leads = [line for line in axes.lines if line.get_linewidth() == 0.5]
+    return [axes.transData.transform(line.get_xydata()) for line in leads]
+
+
+def away(box, point):
+    """How far a point is from a box."""
+    return np.hypot(*(np.clip(point, box.min, box.max) - point))
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("names", ["net", LONG[:26]])
+def test_twenty_names_overlap_nothing_and_stand_inside_the_axes(teachers, names, seeds):
+    axes, _ = drawn(labelled(means=seeds > 1), teachers(20, seeds, names=names))
+    found, frame = boxes(axes), axes.get_window_extent()
+    assert len(found) == 20
+    assert axes.get_legend() is None
+    assert not [pair for pair in itertools.combinations(found.values(), 2) if pair[0].overlaps(pair[1])]
+    for box in found.values():
+        assert frame.x0 <= box.x0 < box.x1 <= frame.x1
+        assert frame.y0 <= box.y0 < box.y1 <= frame.y1
+    if seeds == 1:
+        assert not [1 for box in found.values() for point in markers(axes) if box.contains(*point)]
+    assert not any(text.get_parse_math() for text in axes.texts)
+
+
+def test_each_name_is_at_the_mean_of_its_runs_or_a_line_leads_there(teachers):
+    groups = teachers(20, 3, names="network")
+    axes, remarks = drawn(labelled(), groups)
+    x, y = means_of(groups, "gain"), means_of(groups, "svm")
+    leads, led = ends_of_leads(axes), 0
+    for label, box in boxes(axes).items():
+        point = axes.transData.transform((x[label], y[label]))
+        mine = [lead for lead in leads if np.allclose(lead[1], point, atol=0.1)]
+        if mine:
+            led += 1
+            assert away(box, mine[0][0]) < 1
+        else:
+            assert away(box, point) < 9 / 72 * axes.figure.dpi
+    assert led == len(leads) < 15
+    assert remarks == ["Points: single runs. Thick lines join the runs of a row at their mean."]
+
+
+def test_names_of_one_place_are_told_apart_by_lines(teachers):
+    same = {"svm": 0.5, "gain": 0.1}
+    groups = teachers(9, names="the same", numbers=lambda *_: same)
+    axes, _ = drawn(labelled(), groups)
+    found = boxes(axes)
+    assert not [pair for pair in itertools.combinations(found.values(), 2) if pair[0].overlaps(pair[1])]
+    assert ends_of_leads(axes)
+
+
+def test_many_rows_share_a_colour_and_a_size_few_keep_theirs(teachers):
+    groups = teachers(20, names="row")
+    few = dict(list(groups.items())[:3])
+    sizes = {labelled().size(rows) for rows in (groups, few, {})}
+    assert len(sizes) == 1
+    assert Scatter(x="gain", y="svm").size(groups) != Scatter(x="gain", y="svm").size(few)
+    for rows, colours in ((groups, {COLOURS[-1]}), (few, set(COLOURS[:3]))):
+        axes, _ = drawn(labelled(), rows)
+        assert {line.get_color() for line in axes.lines if line.get_linestyle() == "None"} == colours
+
+
+def test_rows_without_numbers_have_no_name_in_the_scatter(teachers):
+    found = [{"svm": 0.5, "gain": 0.1}, {"svm": float("nan"), "gain": 0.1}, {"svm": 0.4}]
+    axes, remarks = drawn(labelled(), teachers(3, names="$x", numbers=lambda row, _: found[row]))
+    assert list(boxes(axes)) == ["$x 00"]
+    assert remarks[1] == "Not drawn, without gain and svm: $x 01, $x 02."

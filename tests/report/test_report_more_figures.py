@@ -37,6 +37,7 @@ EVERY = [
     Bars(values=UTIL, labels=("_$", "<b>"), y_label="%", horizontal=True, sort="descending"),
     Points(values=("test/d_util", "train/d_speed"), labels=("$x",)),
     Scatter(x="test/d_util", y="test/accuracy", x_label="$_x", means=True, correlation=True),
+    Scatter(x="test/d_util", y="test/accuracy", x_label="$_x", labels=True),
     Paired(values=("test/accuracy",), y_label="a_b"),
     Paired(values=UTIL, labels=("$1", "$2")),
     Confusion(),
