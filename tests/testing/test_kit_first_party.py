@@ -28,6 +28,7 @@ REQUIRED = {
     "points": {"values": ("test/accuracy",)},
     "paired": {"values": ("test/accuracy",)},
     "scatter": {"x": "val/accuracy", "y": "test/accuracy"},
+    "heat_map": {"values": ("rdm/rdm",)},
 }
 #: Kinds whose plugins have to do with more than one run; their options are checked alone.
 OPTIONS_ONLY = {"launcher", "figure"}
