@@ -165,6 +165,7 @@ def test_a_finished_run_hands_over_its_result_and_what_trackers_keep(tmp_path: P
     run.end("finished", {"x": 1.0})
 
     read = ["identity.json", "metrics.jsonl", "provenance.json", "result.json", "source/a.toml", "spec.json"]
+    read.append("stages.svg")
     assert heard == [
         ("result", result),
         ("result", result),
