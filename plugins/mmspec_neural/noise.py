@@ -33,6 +33,12 @@ class NoiseModel:
         """The variance that noise has in responses averaged over the trials: mean((a N + b)²) / T."""
         return float(np.square(self.deviation(neural)).mean())
 
+    def mean_variance(self, means: np.ndarray, squares: np.ndarray) -> np.ndarray:
+        """The mean over values of `deviation` squared, from means of the values and of their squares."""
+        a, b = self.slope, self.offset
+        variances = (a * a * squares + 2 * a * b * means + b * b) / self.trials
+        return np.maximum(variances, 0)  # which rounding may miss
+
     def deviation(self, values: np.ndarray) -> np.ndarray:
         """The standard deviation of the mean over the trials at these responses: (a x + b) / √T."""
         deviations: np.ndarray = (self.slope * values + self.offset) / np.sqrt(self.trials)
@@ -50,7 +56,7 @@ def noise_scale(features: np.ndarray, neural: np.ndarray, noise: NoiseModel = MU
         DataError: there is no such factor: the features are constant, or the responses vary less than noise.
     """
     total, noisy = float(neural.var(dtype=np.float64)), noise.variance(neural)
-    spread = float(features.var(dtype=np.float64))
+    spread = _variance(features)
     if not total > noisy:
         raise DataError(
             f"the responses vary by {total:.4g}, and by noise alone should vary by {noisy:.4g}",
@@ -59,6 +65,16 @@ def noise_scale(features: np.ndarray, neural: np.ndarray, noise: NoiseModel = MU
     if not spread > 0:
         raise DataError("the network's features are all the same: they cannot be scaled to match noise")
     return float(np.sqrt((total - noisy) / spread))
+
+
+def _variance(values: np.ndarray) -> float:
+    """The variance of all entries; by their squares, in one pass, where that loses nothing to speak of."""
+    if values.dtype == np.float64:
+        mean = float(values.mean())
+        square = float(np.vdot(values, values)) / values.size
+        if square - mean**2 > 1e-2 * square:
+            return square - mean**2
+    return float(values.var(dtype=np.float64))
 
 
 def match_noise(
@@ -92,10 +108,11 @@ def matched_group_means(
     Raises:
         DataError: the features are constant, or the responses vary less than noise would.
     """
-    scaled = noise_scale(features, neural, noise) * features
-    parts = [slice(start, stop) for start, stop in pairwise([*starts, len(features)])]
-    variances = np.stack([np.square(noise.deviation(scaled[part])).mean(axis=0) for part in parts])
+    scale = noise_scale(features, neural, noise)
+    parts = [features[start:stop] for start, stop in pairwise([*starts, len(features)])]
     counts = np.diff(starts, append=len(features))[:, None]
-    centres = np.stack([scaled[part].mean(axis=0) for part in parts])
+    centres = scale * np.stack([part.mean(axis=0) for part in parts])
+    squares = scale**2 * np.stack([np.einsum("nd,nd->d", part, part) for part in parts]) / counts
+    variances = noise.mean_variance(centres, squares)
     means: np.ndarray = centres + np.sqrt(variances / counts) * normal
     return means
