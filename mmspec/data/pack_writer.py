@@ -233,8 +233,14 @@ def _publish(made: Path, folder: Path) -> None:
     made.rename(folder)
     with suppress(OSError):  # not every file system can, for folders
         sync(folder.parent)
-    for name in ("journal", "plan.json", LOCK):
-        (folder / name).unlink()
+    tidy(folder)
+
+
+def tidy(folder: Path) -> None:
+    """Remove from a finished pack what only its making needed; whoever died after the renaming left it."""
+    with suppress(OSError):  # a cache that may only be read
+        for name in ("journal", "plan.json", LOCK):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _write_at(descriptor: int, content: memoryview, start: int) -> None:

@@ -27,7 +27,7 @@ from mmspec.data.pack_format import (
 )
 from mmspec.data.pack_layout import Layout, layouts_of
 from mmspec.data.pack_lock import alone_in
-from mmspec.data.pack_writer import Writer, make, there_already
+from mmspec.data.pack_writer import Writer, make, there_already, tidy
 from mmspec.errors import DataError
 from mmspec.plugins.api import Dataset, Source, cache_folder
 
@@ -77,6 +77,8 @@ def pack(
                 _make_all(dataset, {m: folders[m] for m in left}, jobs, follow)
             for modality in set(missing) - set(left):
                 shutil.rmtree(unfinished(folders[modality]), ignore_errors=True)
+    for folder in folders.values():
+        tidy(folder)
     return folders
 
 

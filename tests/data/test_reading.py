@@ -131,29 +131,33 @@ def test_what_a_source_keeps_is_not_touched():
 
 
 def memory_of_epochs(tmp_path, samples, limit):
-    """An epoch's end by `(resident memory but that of files, in MB)`, in a process with a limit, in MB."""
+    """An epoch's end by `(resident memory but that of files, in MB)`, in a process with a limit, in MB.
+
+    What is freed goes back to the system at once there: else the allocator, which keeps some of it and now
+    and then finds another place for a batch, is what is measured.
+    """
     script = Path(__file__).with_name("epochs.py")
     arguments = [sys.executable, script, tmp_path, str(samples), str(limit)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def growth(epochs):
-    """Over the later epochs: in the first few the allocator still finds its places, by up to a batch."""
-    return max(epochs[4:]) - epochs[4]
+    return max(epochs) - epochs[0]
 
 
 def test_memory_does_not_grow_with_epochs(tmp_path):
-    told = memory_of_epochs(tmp_path, samples=160, limit=0)  # 24 MB
-    assert growth(told["epochs"]) < 4
+    told = memory_of_epochs(tmp_path, samples=160, limit=0)  # 24 MB, batches of 1.2 MB as read
+    assert growth(told["epochs"]) < 1
 
 
 @pytest.mark.slow
 def test_more_data_are_read_than_there_is_memory(tmp_path):
     told = memory_of_epochs(tmp_path, samples=2000, limit=150)  # 301 MB
     assert told["data"] > 300
-    assert growth(told["epochs"]) < 8
+    assert growth(told["epochs"]) < 1
 
 
 def test_a_shape_that_is_packed_may_differ_between_splits(tmp_path):
