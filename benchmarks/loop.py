@@ -69,9 +69,9 @@ def digits() -> list[str]:
         trainer.epoch = 2  # from where guided decides
     lines = []
     for name, trainer in trainers.items():
-        ratio = alternate(in_steps(trainer, 6), bare[name].in_steps(6), rounds=150)
+        ratio = alternate(in_steps(trainer, 6), bare[name].in_steps(6), rounds=300)
         lines.append(ratio.show(f"digits, {name}: six steps / by hand", 1.05))
-    ratio = alternate(in_steps(trainers["guided"], 6), in_steps(trainers["none"], 6), rounds=150)
+    ratio = alternate(in_steps(trainers["guided"], 6), in_steps(trainers["none"], 6), rounds=300)
     lines.append(ratio.show("digits: six steps of guided / of none", 1.03))
     return lines
 

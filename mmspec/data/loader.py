@@ -55,7 +55,7 @@ class Normalize:
 
     def __call__(self, raw: Tensor) -> Tensor:
         """(N, C, *space) on the device, normalised."""
-        x = raw.contiguous(memory_format=self._layout).to(self._place.dtype)
+        x = raw.to(self._place.dtype, memory_format=self._layout)
         if x is raw:  # which may be what the source keeps
             x = x.clone()
         values = x

@@ -22,9 +22,11 @@ class LossSums:
     def add(self, step: Step) -> None:
         """Take in one batch; each sample counts the same, also those of a short one."""
         assert step.loss is not None
-        losses = torch.stack([step.loss, *step.terms.values()]).detach().double() * len(step.batch)
-        self._names = ("loss", *(f"loss.{name}" for name in step.terms))
-        self._values = losses if self._values is None else self._values + losses
+        losses = torch.stack([step.loss, *step.terms.values()]).detach()
+        if self._values is None:
+            self._names = ("loss", *(f"loss.{name}" for name in step.terms))
+            self._values = torch.zeros_like(losses, dtype=torch.float64)
+        self._values.add_(losses, alpha=len(step.batch))
         self._samples += len(step.batch)
 
     def means(self) -> dict[str, float]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import sha256
 from types import TracebackType
 
 import torch
+
+#: Keys are made so many at a time: in a training step a single hash finds nothing of its code in the caches.
+_BLOCK = 64
 
 
 class keyed_random:  # noqa: N801 - used like a function, once a step: a class costs less than a generator
@@ -15,8 +19,8 @@ class keyed_random:  # noqa: N801 - used like a function, once a step: a class c
     """
 
     def __init__(self, seed: int, name: str, number: int = 0, *, device: torch.device | None = None) -> None:
-        digest = sha256(f"{seed}/{name}/{number}".encode()).digest()
-        self._key = int.from_bytes(digest[:7], "little")
+        block, place = divmod(number, _BLOCK)
+        self._key = _keys(seed, name, block)[place]
         self._cuda = device if device is not None and device.type == "cuda" else None
 
     def __enter__(self) -> None:
@@ -33,3 +37,11 @@ class keyed_random:  # noqa: N801 - used like a function, once a step: a class c
         torch.default_generator.set_state(self._before)
         if self._cuda is not None:
             torch.cuda.set_rng_state(self._before_cuda, self._cuda)
+
+
+@lru_cache(maxsize=8)
+def _keys(seed: int, name: str, block: int) -> tuple[int, ...]:
+    """The keys of (seed, name) for the numbers of a block."""
+    numbers = range(block * _BLOCK, (block + 1) * _BLOCK)
+    digests = (sha256(f"{seed}/{name}/{number}".encode()).digest() for number in numbers)
+    return tuple(int.from_bytes(digest[:7], "little") for digest in digests)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from mmspec.plugins.api import Batch, NetworkOutput, StreamingMetric
 
@@ -15,31 +14,34 @@ from mmspec.plugins.api import Batch, NetworkOutput, StreamingMetric
 class StreamingAccuracy(StreamingMetric):
     """Counts of samples and of right predictions, by the mean logits and by each branch.
 
-    State: `counts` (1 + names,) int64, samples first.
+    State: `samples` () and `right` (names,), int64.
     """
 
-    counts: Tensor
+    samples: Tensor
+    right: Tensor
 
     def __init__(self, modalities: tuple[str, ...]) -> None:
         super().__init__()
         self._branches = modalities if len(modalities) > 1 else ()
         self._names = ["accuracy", *(f"accuracy.{m}" for m in self._branches)]
-        self.register_buffer("counts", torch.zeros(1 + len(self._names), dtype=torch.int64))
+        self.register_buffer("samples", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("right", torch.zeros(len(self._names), dtype=torch.int64))
 
     def update(self, output: NetworkOutput, batch: Batch) -> None:
         """Count a batch."""
         logits = torch.stack([output.prediction, *(output.logits[m] for m in self._branches)])
-        right = (logits.argmax(dim=2) == batch.target).sum(dim=1)
-        self.counts += pad(right, (1, 0), value=len(batch))
+        self.right.add_((logits.argmax(dim=2) == batch.target).sum(dim=1))
+        self.samples.add_(len(batch))
 
     def compute(self) -> Mapping[str, float]:
         """Shares of right predictions; NaN without samples."""
-        samples, *right = self.counts.tolist()
+        samples = int(self.samples)
         return {
             name: count / samples if samples else math.nan
-            for name, count in zip(self._names, right, strict=True)
+            for name, count in zip(self._names, self.right.tolist(), strict=True)
         }
 
     def reset(self) -> None:
         """Forget all batches."""
-        self.counts.zero_()
+        self.samples.zero_()
+        self.right.zero_()
