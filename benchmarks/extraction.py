@@ -42,7 +42,7 @@ def extraction() -> list[str]:
         plan = plan_of(backbone, layer, batch, Pictures(size=size, samples=samples))
         with tempfile.TemporaryDirectory() as folder:
             ours, theirs = ways(plan, Path(folder))
-            lines.append(alternate(ours, theirs, rounds=7).show(f"{what} / by hand", 1.05))
+            lines.append(alternate(ours, theirs, rounds=21).show(f"{what} / by hand", 1.05))
     return [*lines, memory()]
 
 

@@ -51,7 +51,7 @@ class Normalize:
         if self._layout == torch.channels_last:
             factor, offset = factor.repeat(space[-1]), offset.repeat(space[-1])
         self._factor = factor.view(shape).to(place.device, place.dtype)
-        self._offset = offset.view(shape).to(place.device, place.dtype)
+        self._offset = offset.view(shape).to(place.device, place.dtype) if any(info.mean) else None
 
     def __call__(self, raw: Tensor) -> Tensor:
         """(N, C, *space) on the device, normalised."""
@@ -62,7 +62,9 @@ class Normalize:
         if self._layout == torch.channels_last:
             n, channels, height, width = x.shape
             values = x.permute(0, 2, 3, 1).view(n, height, width * channels)
-        values.mul_(self._factor).add_(self._offset)
+        values.mul_(self._factor)
+        if self._offset is not None:
+            values.add_(self._offset)
         return x
 
 
