@@ -19,7 +19,7 @@ NOW = "2026-01-02T00:00:00+00:00 train: packing color: 34% of 10.1 GiB\n"
 
 
 def follow(made: Callable[[tuple[Any, ...]], Display], run: Path, shown: Callable[[], str]) -> str:
-    """What is shown until a word of this process is, or for two seconds."""
+    """What is shown until a word of this process is, or for twenty seconds."""
     (run / "log.txt").write_text(EARLIER)
     prepared = SimpleNamespace(id="r", path=run, label="guided, seed 0")
     with made((prepared,)) as display:
@@ -27,7 +27,7 @@ def follow(made: Callable[[tuple[Any, ...]], Display], run: Path, shown: Callabl
         time.sleep(0.5)
         with (run / "log.txt").open("a") as log:
             log.write(NOW)
-        until = time.monotonic() + 2
+        until = time.monotonic() + 20
         while "34%" not in shown() and time.monotonic() < until:
             time.sleep(0.1)
     return shown()

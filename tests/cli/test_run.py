@@ -149,7 +149,7 @@ def test_an_interrupted_run_exits_with_130_and_goes_on(shell: Shell) -> None:
         assert code == 2
         assert "another process is working on" in err
         process.send_signal(signal.SIGINT)
-        time.sleep(0.5)  # until the run has been told
+        time.sleep(2)  # until the run has been told
         (shell.folder / "hold").unlink()
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -353,7 +353,8 @@ def test_of_two_packers_one_waits(tmp_path):
         target=packing.pack, args=(Packable(log=log, seconds=0.01), BOTH, cache), kwargs={"jobs": 1}
     )
     first.start()
-    time.sleep(0.2)
+    while not log.exists():  # then it has the lock
+        time.sleep(0.01)
     folders = packing.pack(Packable(log=log), BOTH, cache, follow=told.append)
     first.join()
     assert any(p.what.startswith("waiting for another process to pack") for p in told)

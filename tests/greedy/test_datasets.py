@@ -202,23 +202,23 @@ def test_every_byte_and_option_is_in_the_fingerprint(mnist):
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's peak from /proc")
-def test_mnist_at_its_own_size_is_opened_in_a_moment_and_in_little_memory(tmp_path):
+def test_mnist_at_its_own_size_is_opened_in_little_memory(tmp_path):
     """In a process of its own, whose peak of memory is its own too; torch alone would take longer."""
     script = """
-import re, sys, time
+import re, sys
 from pathlib import Path
 import numpy as np
 from mmspec_greedy.datasets import ColoredMnist
 def peak():
     return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 plugin = ColoredMnist(root=Path(sys.argv[1]))
-start, before = time.perf_counter(), peak()
+before = peak()
 plugin.fingerprint()
 sources = plugin.open(("grey", "color"))
 print(*map(len, sources.values()))
 for rows in np.arange(50000).reshape(-1, 100):
     sources["train"].read("color", rows)
-print(time.perf_counter() - start, peak() - before)
+print(peak() - before)
 """
     images, targets = load_digits()
     for part, count in (("train", 60000), ("t10k", 10000)):
@@ -228,9 +228,7 @@ print(time.perf_counter() - start, peak() - before)
         [sys.executable, "-c", script, str(tmp_path)], check=True, capture_output=True, text=True
     ).stdout.splitlines()
     assert said[0] == "50000 10000 10000 10000"
-    seconds, mebibytes = map(float, said[1].split())
-    assert seconds < 5
-    assert mebibytes < 100  # the pages of 55 MB of files; tinted, the digits alone would be 165
+    assert float(said[1]) < 100  # the pages of 55 MB of files; tinted, the digits alone would be 165
 
 
 def test_torchvision_itself_reads_the_sample(mnist):

@@ -1,5 +1,4 @@
 import json
-import time
 import zipfile
 
 import pytest
@@ -136,13 +135,11 @@ def test_zip_files_on_the_path(site):
     assert found([str(archive)])[0] == [("fusion", "film", "pack", "1.2")]
 
 
-def test_nothing_is_imported_and_a_scan_of_400_distributions_is_quick(site):
+def test_nothing_is_imported_of_400_distributions(site):
     for index in range(400):
         site(f"pack{index}", f"[console_scripts]\na{index} = b:c\n{GROUP}film{index} = no_such_module:Film\n")
-    begin = time.perf_counter()
 
     assert len(discover(site.path).offers) == 400
-    assert time.perf_counter() - begin < 1  # 40 ms on a quiet machine
     assert discover(site.path) is discover(site.path)
 
 

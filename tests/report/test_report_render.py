@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import random
 import shutil
-import time
 
 import attrs
 import pytest
@@ -119,7 +118,7 @@ def test_several_tables_each_with_rows_of_its_own(demo, render, tmp_path):
     assert tables[1]["columns"][0]["value"] == "test_iid/accuracy"
 
 
-def test_a_thousand_runs_of_ten_metrics_are_a_table_in_seconds(runs, render):
+def test_a_thousand_runs_of_ten_metrics_are_a_table(runs, render):
     for index in range(1000):
         values = {f"test/m{metric}": index * metric % 7 for metric in range(10)}
         write_run(runs, {"variant": f"v{index % 100}"}, index // 100, values, code=str(index))
@@ -128,11 +127,8 @@ def test_a_thousand_runs_of_ten_metrics_are_a_table_in_seconds(runs, render):
         SMALL[: SMALL.index("[[tables]]")]
         + f'[[tables]]\ntitle = "T"\nbaseline = "v0"\ncolumns = [{columns}]'
     )
-    start = time.process_time()
     report = render(text, formats=("markdown", "latex", "html", "csv", "json"))
-    seconds = time.process_time() - start
     assert len(report.document.used) == 1000
-    assert seconds < 6, "about one on a quiet machine"
 
 
 def test_run_directories_with_odd_contents_give_a_report_all_the_same(demo, render):

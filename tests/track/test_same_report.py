@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 from fake_runs import rows_of, values_of, write_run
@@ -131,7 +130,7 @@ def test_mixed_sources_count_each_run_once(server, runs, render, tmp_path):
     assert "5 runs are recorded in several places" in (out / "table.md").read_text()
 
 
-def test_a_thousand_runs_are_a_table_in_seconds(server, render, tmp_path):
+def test_a_thousand_runs_are_a_table(server, render, tmp_path):
     server.operations.update(READING)
     for index in range(1000):
         values = {f"test/m{metric}": index * metric % 7 / 3 for metric in range(10)} | {"test/accuracy": 0.5}
@@ -139,14 +138,11 @@ def test_a_thousand_runs_are_a_table_in_seconds(server, render, tmp_path):
         write_run(tmp_path / "local", {"variant": variant}, index // 100, values, code=str(index))
     for run in find_runs(tmp_path / "local").runs:
         hold(server, run)
-    requests, seconds = [], []
+    requests = []
     for name in ("first", "second"):
         server.requests.clear()
-        start = time.monotonic()
         report, _ = render(name, "wandb://lab/digits", formats=("csv",))
-        seconds.append(time.monotonic() - start)
         requests.append([request for request in server.requests if request.isidentifier()])
         assert len(report.document.used) == 1000
 
     assert requests == [["Viewer", *["Runs"] * 5]] * 2
-    assert max(seconds) < 10, f"about two on a quiet machine, not {seconds}"

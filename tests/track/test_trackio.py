@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -70,6 +71,17 @@ def read(tmp_path):
     return runs
 
 
+def wait_for_rows(read):
+    """Until a session's own thread has written what it was given."""
+    end = time.monotonic() + 20
+    while True:
+        with suppress(RecordError):  # nothing of it is there yet
+            if any(list(run.rows()) for run in read(say=lambda _: None)):
+                return
+        assert time.monotonic() < end, "nothing was written"
+        time.sleep(0.02)
+
+
 def test_a_run_comes_back_as_it_was(begin, read, tmp_path, said):
     session = begin()
     session.picture("graph", "<svg/>")
@@ -121,7 +133,7 @@ def test_a_process_that_only_ends_a_run_adds_its_result_once(begin, read, tmp_pa
     from mmspec.track.trackio.store import open_store
 
     begin().log({"train/loss": 1.0, "epoch": 1}, 5)
-    time.sleep(0.7)
+    wait_for_rows(read)
     for _ in range(2):
         again = begin()
         again.result(RESULT)
@@ -148,7 +160,7 @@ def test_a_run_that_has_not_finished_has_no_values(begin, read, status, read_as)
 def test_a_run_at_work_is_running_until_it_is_silent_for_long(begin, read, monkeypatch):
     session = begin()
     session.log({"train/loss": 1.0, "epoch": 1}, 5)
-    time.sleep(0.8)
+    wait_for_rows(read)
 
     assert [run.status for run in read()] == ["running"]
     monkeypatch.setattr("mmspec.track.trackio.source.LIVELY", 0.0)
@@ -160,7 +172,7 @@ def test_a_killed_run_keeps_its_rows_and_goes_on_without_doubling_them(read, tmp
         arguments = [sys.executable, "-c", RUN, str(tmp_path / "store"), *map(str, args)]
         return subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
 
-    with run(0, 50, 1, 60) as process:  # a second is more than trackio takes to write
+    with run(0, 50, 3, 60) as process:  # three seconds are more than trackio takes to write
         assert process.stdout.readline() == "logged\n"
         process.send_signal(signal.SIGKILL)
     (killed,) = read()
@@ -183,10 +195,10 @@ def test_a_database_in_use_never_holds_up_the_run(begin, said, tmp_path, monkeyp
         session = begin()
         began = time.monotonic()
         session.log({"train/loss": 1.0, "epoch": 1}, 0)
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 2
         time.sleep(0.7)
         session.finish("finished", {})
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10
     finally:
         holder.rollback()
         holder.close()

@@ -206,7 +206,7 @@ def test_a_terminal_is_never_asked_for_a_key(user, tmp_path):
 def test_sigterm_ends_the_run_with_all_its_rows(user, tmp_path):
     with run(tmp_path, "offline", 0, 1000, 0.05) as process:
         assert "recorded offline" in process.stdout.readline()
-        time.sleep(0.5)
+        time.sleep(2)
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 143
 
