@@ -82,17 +82,19 @@ def execute_run(
     *,
     shared: SharedStages | None = None,
     should_stop: Callable[[], bool] = lambda: False,
+    at_once: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> RunResult:
     """Run the stages of a plan in order; finished ones are not run again, one that was cut off goes on.
 
-    `folder` gets a folder for each stage: checkpoints, feature table, result.
+    `folder` gets a folder for each stage: checkpoints, feature table, result. Analyses, which cannot go on
+    but begin anew, run within `at_once()`, where being told to stop may raise KeyboardInterrupt.
 
     Raises:
         Interrupted: `should_stop` said so; everything is saved.
         UserError: plugins, data or checkpoints do not fit.
         RunError: the run failed.
     """
-    work = _Work(plan, recorder, folder, shared or Unshared(), should_stop)
+    work = _Work(plan, recorder, folder, shared or Unshared(), should_stop, at_once)
     results = {stage.name: work.result(stage) for stage in plan.stages}
     return RunResult(results, values_of(plan, results))
 
@@ -122,6 +124,7 @@ class _Work:
     folder: Path
     shared: SharedStages
     should_stop: Callable[[], bool]
+    at_once: Callable[[], AbstractContextManager[None]]
 
     def result(self, stage: AnyStagePlan) -> StageResult:
         """What a stage has come to, or comes to now."""
@@ -198,7 +201,8 @@ class _Work:
             if output.table is not None:
                 output = attrs.evolve(output, table=as_read(output.table, read))
             inputs[name] = output
-        result = stage.analysis.analyse(inputs, workers=cores())
+        with self.at_once():
+            result = stage.analysis.analyse(inputs, workers=cores())
         for remark in result.remarks:
             self.recorder.say(f"{stage.name}: {remark}")
         _check_names(stage.name, result)

@@ -60,10 +60,22 @@ class StopRequest:
     """Whether SIGTERM or SIGINT has come."""
 
     has_come: bool = False
+    waits: bool = True
 
     def __call__(self) -> bool:
         """Whether the process should stop at the next good moment."""
         return self.has_come
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Within, any moment is good: the signal, also one that has come before, is a KeyboardInterrupt."""
+        self.waits = False
+        try:
+            if self.has_come:
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self.waits = True
 
 
 @contextmanager
@@ -72,9 +84,9 @@ def stop_on_signal() -> Iterator[StopRequest]:
     request = StopRequest()
 
     def ask(number: int, _: FrameType | None) -> None:
-        if request.has_come and number == signal.SIGINT:
+        again, request.has_come = request.has_come, True
+        if not request.waits or (again and number == signal.SIGINT):
             raise KeyboardInterrupt
-        request.has_come = True
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

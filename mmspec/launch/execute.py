@@ -74,7 +74,9 @@ def _train(directory: RunDirectory, mirrored: MirroredRun, stop: child.StopReque
         if stop():  # it came while packages were imported
             raise Interrupted
         shared = shared_stages(plan, directory, mirrored, stop)
-        result = execute_run(plan, mirrored, directory.checkpoints, shared=shared, should_stop=stop)
+        result = execute_run(
+            plan, mirrored, directory.checkpoints, shared=shared, should_stop=stop, at_once=stop.at_once
+        )
     except Interrupted:
         return _interrupted(directory, mirrored)
     directory.finish(result.to_json())

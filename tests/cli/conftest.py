@@ -68,9 +68,13 @@ reads = { features = { stage = "features", shuffle = "samples" }, model = "learn
 """
 )
 
-#: Strategies that fail and that wait while a file `hold` is there, and an analysis, as a distribution of
+#: Strategies that fail and that wait while a file `hold` is there, and an analysis that waits while there is
+#: one named `long`, as a distribution of
 #: their own.
 TOY = '''
+import time
+from pathlib import Path
+
 from mmspec.plugins.api import Analysis, AnalysisResult, Balancing, LabelledArray, option
 
 class _Toy(Balancing):
@@ -93,6 +97,9 @@ class Mean(Analysis):
     outputs = ("model",)
 
     def analyse(self, inputs, *, workers):
+        Path("analysing").touch()
+        while Path("long").exists():
+            time.sleep(0.05)
         table = inputs["features"].table
         values = {"mean": float(table.values.mean()), "accuracy": inputs["model"].values["val/accuracy"]}
         means = table.values[:2, :3]
@@ -167,6 +174,13 @@ def make_shell(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], She
 def shell(make_shell: Callable[[Path], Shell], spec: Path) -> Shell:
     """A shell in the folder of `spec`."""
     return make_shell(spec.parent)
+
+
+@pytest.fixture
+def unstaged(make_shell: Callable[[Path], Shell], tmp_path: Path) -> Shell:
+    """A shell beside the spec of three stages, which has not run."""
+    (tmp_path / "staged.toml").write_text(STAGED)
+    return make_shell(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_for
 
 from mmspec.records import find_runs, load_run
 from mmspec.records.lock import owner_of, process_start
@@ -21,14 +22,6 @@ from mmspec.records.lock import owner_of, process_start
 Lab = tuple[Any, str]
 Shell = Any
 WAITING = ("--set", "balancing.use=toy_waits", "--variant", "none", "--seed", "0")
-
-
-def wait_for(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.05)
 
 
 @contextmanager
@@ -176,10 +169,7 @@ def test_a_killed_command_leaves_no_process_behind(shell: Shell) -> None:
         process.kill()
         process.communicate()
         assert process_start(owner.pid) == owner.started
-    end = time.monotonic() + 30
-    while process_start(owner.pid) == owner.started:
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_for(lambda: process_start(owner.pid) != owner.started)
     assert load_run(run.path).status == "unfinished"
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from waiting import wait_for
 
 from mmspec.cli.metric import main_metric
 from mmspec.cli.stages import progress_words, trained_epochs
+from mmspec.records import find_runs
 
 Staged = tuple[Any, str]
 
@@ -43,6 +46,25 @@ def test_show_lists_stages_with_what_they_take_and_have_left(staged: Staged) -> 
     assert "features ← features, shuffled (samples, seed 0)" in out
     assert out.count("val/accuracy ") == 1
     assert "mean/accuracy" in out
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_analysis_is_left_at_once_and_begins_anew(unstaged: Any, number: signal.Signals) -> None:
+    shell = unstaged
+    (shell.folder / "long").touch()
+    with shell.start("run", "staged.toml") as process:
+        wait_for((shell.folder / "analysing").exists, process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: staged, seed 0" in out
+    assert "Traceback" not in out + err
+    (shell.folder / "long").unlink()
+    code, out, err = shell("run", "staged.toml")
+    assert code == 0, out + err
+    (run,) = find_runs(shell.folder / "runs").runs
+    assert run.status == "finished"
+    assert len([row for row in run.rows() if row.kind == "epoch"]) == 1, "what had been trained was kept"
 
 
 def test_list_says_how_many_stages_and_the_main_value(staged: Staged) -> None:

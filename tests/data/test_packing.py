@@ -19,6 +19,7 @@ import numpy as np
 import psutil
 import pytest
 from packable import SPLITS, Packable
+from waiting import wait_for
 
 from mmspec.data import pack_layout, pack_lock, pack_writer, packing
 from mmspec.data.pack_workers import spread
@@ -353,8 +354,7 @@ def test_of_two_packers_one_waits(tmp_path):
         target=packing.pack, args=(Packable(log=log, seconds=0.01), BOTH, cache), kwargs={"jobs": 1}
     )
     first.start()
-    while not log.exists():  # then it has the lock
-        time.sleep(0.01)
+    wait_for(log.exists)  # then it has the lock
     folders = packing.pack(Packable(log=log), BOTH, cache, follow=told.append)
     first.join()
     assert any(p.what.startswith("waiting for another process to pack") for p in told)

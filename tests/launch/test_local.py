@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from mmspec.launch.local import LocalLauncher
 from mmspec.records.lock import process_start
@@ -49,13 +50,6 @@ def make(tmp_path: Path) -> Make:
         return [sys.executable, "-c", script, str(folder)]
 
     return make_command
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
 
 
 def test_one_failure_does_not_stop_the_others(make: Make) -> None:

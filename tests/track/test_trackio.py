@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from waiting import wait_for
 
 from mmspec.errors import RecordError
 from mmspec.plugins.api import RunInfo
@@ -71,15 +72,10 @@ def read(tmp_path):
     return runs
 
 
-def wait_for_rows(read):
-    """Until a session's own thread has written what it was given."""
-    end = time.monotonic() + 20
-    while True:
-        with suppress(RecordError):  # nothing of it is there yet
-            if any(list(run.rows()) for run in read(say=lambda _: None)):
-                return
-        assert time.monotonic() < end, "nothing was written"
-        time.sleep(0.02)
+def has_rows(read):
+    """Whether a session's own thread has written what it was given."""
+    with suppress(RecordError):  # nothing of it is there yet
+        return any(list(run.rows()) for run in read(say=lambda _: None))
 
 
 def test_a_run_comes_back_as_it_was(begin, read, tmp_path, said):
@@ -133,7 +129,7 @@ def test_a_process_that_only_ends_a_run_adds_its_result_once(begin, read, tmp_pa
     from mmspec.track.trackio.store import open_store
 
     begin().log({"train/loss": 1.0, "epoch": 1}, 5)
-    wait_for_rows(read)
+    wait_for(lambda: has_rows(read))
     for _ in range(2):
         again = begin()
         again.result(RESULT)
@@ -160,7 +156,7 @@ def test_a_run_that_has_not_finished_has_no_values(begin, read, status, read_as)
 def test_a_run_at_work_is_running_until_it_is_silent_for_long(begin, read, monkeypatch):
     session = begin()
     session.log({"train/loss": 1.0, "epoch": 1}, 5)
-    wait_for_rows(read)
+    wait_for(lambda: has_rows(read))
 
     assert [run.status for run in read()] == ["running"]
     monkeypatch.setattr("mmspec.track.trackio.source.LIVELY", 0.0)
