@@ -346,7 +346,8 @@ class Analysis(Plugin):
     """Works on what earlier stages have left, and trains nothing: it is deterministic.
 
     Whatever it draws at random is keyed by an option of its own. The same options, inputs and code give the
-    same result, which may therefore be taken from another run.
+    same result, which may therefore be taken from another run. A run that is told to stop leaves it at any
+    moment, and later begins it anew.
     """
 
     kind = "analysis"
