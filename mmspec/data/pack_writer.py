@@ -227,17 +227,16 @@ def _finish_split(writer: Writer, split: str, sums: Mapping[int, str]) -> Packed
 
 
 def _publish(made: Path, folder: Path) -> None:
-    """Give a finished pack its name; what only its making needed goes."""
+    """Give a finished pack its name."""
     if folder.exists():  # somebody has deleted its list
         shutil.rmtree(folder)
     made.rename(folder)
     with suppress(OSError):  # not every file system can, for folders
         sync(folder.parent)
-    tidy(folder)
 
 
 def tidy(folder: Path) -> None:
-    """Remove from a finished pack what only its making needed; whoever died after the renaming left it."""
+    """Remove from a finished pack what only its making needed, also where that process has died since."""
     with suppress(OSError):  # a cache that may only be read
         for name in ("journal", "plan.json", LOCK):
             (folder / name).unlink(missing_ok=True)

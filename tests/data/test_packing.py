@@ -281,7 +281,7 @@ def test_what_is_left_in_a_finished_pack_goes_when_it_is_next_asked_for(tmp_path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
-        patch.setattr(pack_writer, "tidy", killed)
+        patch.setattr(packing, "tidy", killed)
         packing.pack(Packable(), ("a",), tmp_path / "cache")
     (made,) = packing.find_packs(Packable(), ("a",), tmp_path / "cache").values()
     assert contents(made).keys() >= LEFT

@@ -159,7 +159,7 @@ def test_where_no_report_is_taken_there_is_a_run(publish, reports, server, said,
 
     address = publish()
 
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 25
     assert address == f"{server.url}/lab/digits/runs/{the_run(server).name}"
     assert said.only.startswith("W&B: no report was made there (")
     assert server.count("upsertView")
@@ -172,7 +172,7 @@ def test_what_is_refused_outright_is_the_user_s_to_know(publish, reports, server
 
     with pytest.raises(UserError, match="cannot be published to lab/digits in W&B"):
         publish()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 25
 
 
 @pytest.mark.parametrize("where", ["UpsertBucket", "CreateArtifact", "PUT /storage"])
@@ -184,7 +184,7 @@ def test_a_silent_server_is_told_within_seconds(publish, reports, server, monkey
 
     with pytest.raises(UserError, match="cannot be published to lab/digits in W&B"):
         publish()
-    assert time.monotonic() - began < 60
+    assert time.monotonic() - began < 20
 
 
 def test_without_key_or_connection_nothing_is_tried(publish, reports, server, monkeypatch):

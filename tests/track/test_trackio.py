@@ -191,10 +191,10 @@ def test_a_database_in_use_never_holds_up_the_run(begin, said, tmp_path, monkeyp
         session = begin()
         began = time.monotonic()
         session.log({"train/loss": 1.0, "epoch": 1}, 0)
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 0.2
         time.sleep(0.7)
         session.finish("finished", {})
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 3
     finally:
         holder.rollback()
         holder.close()

@@ -47,7 +47,7 @@ def test_a_server_that_cannot_begin_a_run(start, said, server, short, tmp_path, 
         session.log({"a": float(step)}, step)
     session.finish("finished", {"test/accuracy": 0.5})
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 8
     assert said.only.startswith("W&B: recorded offline (")
     assert "Error: " in said.only
     assert "mmspec runs sync guided-s0-0123abcd" in said.only
@@ -64,8 +64,8 @@ def test_a_server_that_takes_no_rows(start, said, server, short, tmp_path, kind)
     logged = time.monotonic() - began
     session.finish("finished", {"test/accuracy": 0.5})
 
-    assert logged < 10
-    assert time.monotonic() - began < 30
+    assert logged < 2
+    assert time.monotonic() - began < 6
     assert len(said.lines) <= 2
     assert all("mmspec runs sync" in line for line in said.lines[1:])
     assert rows(tmp_path / "track") == list(range(500))
@@ -82,7 +82,7 @@ def test_a_server_that_takes_no_artifact(start, said, server, short, tmp_path, k
     session.artifact("best", {"model.pt": checkpoint})
     session.finish("finished", {"test/accuracy": 0.5})
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 6
     assert "TimeoutError" in said.lines[1]
     assert checkpoint.read_bytes() == b"weights"
 

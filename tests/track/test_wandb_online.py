@@ -105,8 +105,8 @@ def test_a_server_that_dies_does_not_hold_up_the_end(start, said, server, monkey
     logged = time.monotonic() - began
     session.finish("finished", {"test/accuracy": 0.5})
 
-    assert logged < 10
-    assert time.monotonic() - began < 30
+    assert logged < 2
+    assert time.monotonic() - began < 8
     assert "mirroring stopped" in said.lines[1]
     assert "mmspec runs sync" in said.lines[1]
     (segment,) = tmp_path.glob("track/wandb/run-*")
@@ -120,7 +120,7 @@ def test_a_refused_connection_is_offline_at_once(start, said, user, monkeypatch)
     session = start()
     session.finish("finished", {})
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 5
     assert "recorded offline (no connection to http://127.0.0.1:" in said.only
 
 
@@ -129,7 +129,7 @@ def test_a_silent_server_is_offline_after_the_probe(start, said, black_hole):
     session = start()
     session.finish("finished", {})
 
-    assert time.monotonic() - began < 30
+    assert time.monotonic() - began < 6
     assert f"recorded offline (no connection to {black_hole})" in said.only
 
 

@@ -101,7 +101,7 @@ def test_requests_go_with_pages_and_not_with_runs(service, directories, read):
 
     assert len(runs) == 450
     assert asked(service) == {"Viewer": 1, "Runs": 3}
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 10
     assert not service.unknown_fields
 
 
@@ -277,7 +277,7 @@ def test_every_fault_is_an_error_within_seconds(service, directories, read, kind
     with pytest.raises(RecordError) as error:
         read()
 
-    assert time.monotonic() - began < 40
+    assert time.monotonic() - began < 12
     assert "W&B" in str(error.value)
     assert "lab/digits" in str(error.value)
     service.fault = None
@@ -306,7 +306,7 @@ def test_a_server_that_is_not_there_is_told_at_once(service, directories, read):
     began = time.monotonic()
     with pytest.raises(RecordError, match="no connection to http://127"):
         read()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 3
 
 
 def test_what_is_in_the_cache_is_used_when_the_service_is_away_and_said(service, directories, read):
